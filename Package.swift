@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+let cSettings: [CSetting] = [.treatAllWarnings(as: .error)]
+
+let package = Package(
+    name: "cohort",
+    products: [.executable(name: "cohort", targets: ["cohort"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CPCRE2", path: "Sources/CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(
+            name: "CProtobufC", path: "Sources/CProtobufC", pkgConfig: "libprotobuf-c",
+            providers: [.apt(["libprotobuf-c-dev"])]),
+        .target(name: "CKernels", cSettings: cSettings),
+        .target(name: "CWire", dependencies: ["CProtobufC"]),
+        .swift("Kernels", ["CKernels"]),
+        .swift("Checkpoint", ["Kernels", .product(name: "Crypto", package: "swift-crypto")]),
+        .swift("Experts", ["Kernels", "Checkpoint"]),
+        .swift("Model", ["Kernels", "Checkpoint", "Experts"]),
+        .swift("Tokenization", ["CPCRE2"]),
+        .swift("Serving", ["Kernels", "Checkpoint", "Experts", "Model"]),
+        .swift("Wire", ["CWire", .product(name: "Crypto", package: "swift-crypto")]),
+        .swift("Transport", ["Wire", .product(name: "Logging", package: "swift-log")]),
+        .swift("Cluster", ["Checkpoint", .product(name: "Yams", package: "Yams")]),
+        .swift(
+            "Dispatcher",
+            [
+                "Kernels", "Checkpoint", "Experts", "Cluster", "Wire", "Transport",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .swift(
+            "Worker",
+            [
+                "Kernels", "Checkpoint", "Experts", "Cluster", "Wire", "Transport",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(
+            name: "cohort",
+            dependencies: [
+                "Kernels", "Checkpoint", "Experts", "Model", "Tokenization", "Serving", "Wire", "Transport", "Cluster",
+                "Dispatcher", "Worker", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .tests("KernelsTests", ["Kernels", "CKernels"]),
+        .tests("CheckpointTests", ["Checkpoint", "Kernels"]),
+        .tests("TokenizationTests", ["Tokenization"]),
+        .tests("WireTests", ["Wire"]),
+        .tests("TransportTests", ["Transport", "Wire"]),
+        .tests("ClusterTests", ["Cluster", "Checkpoint"]),
+    ]
+)
+
+extension Target {
+    static func swift(_ name: String, _ dependencies: [Dependency] = []) -> Target {
+        .target(name: name, dependencies: dependencies, swiftSettings: strict)
+    }
+
+    static func tests(_ name: String, _ dependencies: [Dependency]) -> Target {
+        .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+    }
+}

@@ -1,0 +1,89 @@
+// The arithmetic of Cohort: one table of plain functions per instruction set, chosen at run time.
+//
+// Every reduction has one order, fixed by the inner dimension alone: 16 lanes over the columns of each scale block,
+// a fixed tree at the end. The scalar twin follows the same order with fmaf, so all tables give the same bits.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    COHORT_F32 = 0,
+    COHORT_F16 = 1,
+    COHORT_BF16 = 2,
+    COHORT_F8_E4M3 = 3,
+    COHORT_DTYPE_COUNT = 4,
+};
+
+// A weight matrix [rows, columns], row-major, in its stored dtype; no alignment is assumed of `weights`.
+// FP8: element (r, c) is value * scales[((row_phase + r) / block_rows) * scale_stride + (column_phase + c) / block_columns].
+// The phases say where a slice of a bigger matrix begins in that matrix's first block.
+typedef struct cohort_matrix {
+    const void *weights;
+    const float *scales;    // NULL unless FP8
+    size_t row_stride;      // elements from one row to the next
+    uint32_t dtype;         // COHORT_*
+    uint32_t columns;
+    uint32_t scale_stride;  // scales from one row of blocks to the next
+    uint32_t block_rows, block_columns;
+    uint32_t row_phase, column_phase;
+} cohort_matrix;
+
+// Rows of activations [rows, columns of the matrix], f32 or bf16.
+typedef struct cohort_rows {
+    const void *values;
+    size_t stride;  // elements from one row to the next
+    uint32_t count;
+    uint32_t dtype;  // COHORT_F32 or COHORT_BF16
+} cohort_rows;
+
+// One token's causal attention over the latent cache.
+typedef struct cohort_attention {
+    const void *const *pages;  // pages[p]: [page_positions, latent + rope] values of this layer, no alignment assumed
+    uint32_t dtype;            // of the pages: COHORT_F32 or COHORT_BF16
+    uint32_t page_positions;   // a multiple of COHORT_ATTENTION_BLOCK
+    uint32_t positions;        // attends to 0 ..< positions
+    uint32_t latent, rope;
+    float scale;
+} cohort_attention;
+
+enum { COHORT_ATTENTION_BLOCK = 32 };
+
+typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
+    const char *name;
+
+    // output[t * output_stride + n] = sum over c of input[t, c] * matrix[first_row + n, c], n < row_count.
+    void (*product)(const cohort_matrix *matrix, uint32_t first_row, uint32_t row_count, const cohort_rows *input,
+                    float *output, size_t output_stride);
+
+    // For each of `heads` heads: scores over latent + rope, softmax, sum of the latents.
+    // queries [heads, latent + rope] f32, outputs [heads, latent] f32. Blocks of COHORT_ATTENTION_BLOCK positions, counted
+    // from position 0, in order, with a running maximum.
+    void (*attend)(const cohort_attention *attention, const float *queries, size_t query_stride, uint32_t heads,
+                   float *outputs, size_t output_stride);
+
+    // output = input / sqrt(mean(input^2) + epsilon) * gain
+    void (*rms_norm)(const float *input, const float *gain, float epsilon, uint32_t count, float *output);
+
+    // output = silu(gate) * up
+    void (*swiglu)(const float *gate, const float *up, uint32_t count, float *output);
+
+    // sum += weight * values, one fused multiply-add per element
+    void (*accumulate)(float weight, const float *values, uint32_t count, float *sum);
+
+    // values = 1 / (1 + exp(-values))
+    void (*sigmoid)(float *values, uint32_t count);
+
+    // values = exp(values - max) / sum
+    void (*softmax)(float *values, uint32_t count);
+
+    // Round to nearest even; NaN stays NaN.
+    void (*narrow_bf16)(const float *values, uint32_t count, uint16_t *output);
+    void (*widen_bf16)(const uint16_t *values, uint32_t count, float *output);
+
+    // One row of any dtype as f32: output[c] = matrix[row, c].
+    void (*widen_row)(const cohort_matrix *matrix, uint32_t row, float *output);
+} cohort_kernels;
+
+// The tables this machine can run, best first, the scalar twin last. Returns how many were written.
+size_t cohort_kernels_available(const cohort_kernels **tables, size_t capacity);

@@ -1,0 +1,1 @@
+void cohort_placeholder(void);

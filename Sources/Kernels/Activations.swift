@@ -1,0 +1,42 @@
+/// The arithmetic of products: `f32` keeps activations in f32; `fast` rounds what enters a product to bf16 and still
+/// accumulates in f32.
+package enum Compute: String, Sendable, CaseIterable {
+    case f32
+    case fast
+}
+
+/// A view of activation rows [rows, columns] as products read them. Does not own its memory.
+package struct Activations {
+    package enum Values {
+        case f32(UnsafePointer<Float>)
+        case bf16(UnsafePointer<UInt16>)
+    }
+
+    package let values: Values
+    package let rows: Int
+    package let columns: Int
+    /// Elements from one row to the next.
+    package let stride: Int
+
+    package init(_ values: Values, rows: Int, columns: Int, stride: Int? = nil) {
+        self.values = values
+        self.rows = rows
+        self.columns = columns
+        self.stride = stride ?? columns
+    }
+
+    /// A view of some rows and columns.
+    package func slice(rows rowRange: Range<Int>? = nil, columns columnRange: Range<Int>? = nil) -> Activations {
+        let rowRange = rowRange ?? 0..<rows
+        let columnRange = columnRange ?? 0..<columns
+        precondition(rowRange.lowerBound >= 0 && rowRange.upperBound <= rows, "rows outside the activations")
+        precondition(columnRange.lowerBound >= 0 && columnRange.upperBound <= columns, "columns outside the activations")
+        let offset = rowRange.lowerBound * stride + columnRange.lowerBound
+        let moved: Values =
+            switch values {
+            case .f32(let pointer): .f32(pointer + offset)
+            case .bf16(let pointer): .bf16(pointer + offset)
+            }
+        return Activations(moved, rows: rowRange.count, columns: columnRange.count, stride: stride)
+    }
+}

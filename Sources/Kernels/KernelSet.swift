@@ -2,5 +2,5 @@ internal import CKernels
 
 /// One instruction set's kernels. All sets give the same bits.
 package struct KernelSet: Sendable {
-    private let table: UnsafePointer<cohort_kernels>
+    private let table: cohort_kernels
 }

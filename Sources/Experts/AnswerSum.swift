@@ -29,7 +29,7 @@ package struct AnswerSum {
                 let pair = token * routing.expertsPerToken + slot
                 let answer = whole(answers, pair: pair, sum: sum)
                 processor.kernels.accumulate(
-                    routing.weights[pair], answer, count: hiddenSize, into: output + token * hiddenSize)
+                    answer, weight: routing.weights[pair], count: hiddenSize, into: output + token * hiddenSize)
             }
         }
     }
@@ -43,7 +43,7 @@ package struct AnswerSum {
         if first != UnsafePointer(sum) { sum.update(from: first, count: hiddenSize) }
         for rank in 1..<rankCount {
             let part = read(answers, row: pair * rankCount + rank, scratch: sum + hiddenSize)
-            processor.kernels.accumulate(1, part, count: hiddenSize, into: sum)
+            processor.kernels.accumulate(part, weight: 1, count: hiddenSize, into: sum)
         }
         return UnsafePointer(sum)
     }

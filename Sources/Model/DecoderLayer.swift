@@ -1,5 +1,5 @@
-package import Checkpoint
-package import Experts
+internal import Checkpoint
+internal import Experts
 internal import Kernels
 
 /// One pre-norm decoder layer. A mixture layer is left half-way, while its experts' answers are under way.
@@ -88,7 +88,7 @@ package struct DecoderLayer {
         workspace.processor.team.forEach(rows) { row in
             let offset = row * hiddenSize
             workspace.processor.kernels.accumulate(
-                1, workspace.branch.pointer + offset, count: hiddenSize, into: workspace.residual.pointer + offset)
+                workspace.branch.pointer + offset, weight: 1, count: hiddenSize, into: workspace.residual.pointer + offset)
         }
     }
 }

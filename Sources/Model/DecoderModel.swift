@@ -1,6 +1,6 @@
 package import Checkpoint
 package import Experts
-package import Kernels
+internal import Kernels
 
 /// All that the coordinator holds of a model: embedding, attention, routers, shared experts, dense layers and head.
 package final class DecoderModel {
@@ -44,7 +44,7 @@ package final class DecoderModel {
     ) -> ForwardPass {
         for (row, token) in batch.tokens.enumerated() {
             workspace.processor.kernels.widenRow(
-                of: embedding, row: token, into: workspace.residual.pointer + row * config.hiddenSize)
+                embedding, row: token, into: workspace.residual.pointer + row * config.hiddenSize)
         }
         return ForwardPass(batch: batch, layers: layers[...], rotary: rotary, workspace: workspace) {
             observe($0.index, $1)

@@ -1,4 +1,4 @@
-package import Checkpoint
+internal import Checkpoint
 internal import Kernels
 
 /// A gated feed-forward that every token passes: a dense layer's, or the shared expert.

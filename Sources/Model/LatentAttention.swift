@@ -1,4 +1,4 @@
-package import Checkpoint
+internal import Checkpoint
 internal import Kernels
 
 /// Multi-head latent attention in its absorbed form: queries are brought into the latent space, so that the cache alone
@@ -113,20 +113,22 @@ struct LatentAttention {
     /// workspace.headOutputs [rows, heads, value] for a tile of rows.
     private func attend(_ tile: Range<Int>, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
         absorb(tile, workspace)
-        let tables = batch.segments.map { $0.cache.table(layer: layer) }
         let headGroups = (config.headCount + Self.headsPerItem - 1) / Self.headsPerItem
         let kernels = workspace.processor.kernels
         workspace.processor.team.forEach(tile.count * headGroups) { item in
             let (index, group) = item.quotientAndRemainder(dividingBy: headGroups)
             let row = batch.rows[tile.lowerBound + index]
             let firstHead = group * Self.headsPerItem
-            kernels.attend(
-                pages: tables[row.segment], pagePositions: CachePool.pagePositions,
-                isNarrow: workspace.processor.compute == .fast, positions: row.position + 1,
-                latent: config.latentRank, rope: config.ropeDimension, scale: rotary.softmaxScale,
-                queries: workspace.latentQueries.pointer + (index * config.headCount + firstHead) * cacheWidth,
-                heads: min(Self.headsPerItem, config.headCount - firstHead),
-                outputs: workspace.latentOutputs.pointer + (index * config.headCount + firstHead) * config.latentRank)
+            let queries = workspace.latentQueries.pointer + (index * config.headCount + firstHead) * cacheWidth
+            let outputs = workspace.latentOutputs.pointer + (index * config.headCount + firstHead) * config.latentRank
+            batch.segments[row.segment].cache.withView(
+                layer: layer, positions: row.position + 1, latent: config.latentRank, scale: rotary.softmaxScale
+            ) { view in
+                kernels.attend(
+                    view, queries: queries, queryStride: cacheWidth,
+                    heads: min(Self.headsPerItem, config.headCount - firstHead), into: outputs,
+                    outputStride: config.latentRank)
+            }
         }
         project(tile, workspace)
     }

@@ -1,4 +1,3 @@
-internal import Checkpoint
 package import Kernels
 
 /// The pages that all sequences' latent caches are made of: 64 positions of every layer, (latent + rope) values each.
@@ -54,7 +53,7 @@ package enum CacheError: Error, CustomStringConvertible {
 package final class LatentCache {
     private let pool: CachePool
     private var pages: [AlignedBuffer<UInt8>] = []
-    private var tables: [[UnsafeRawPointer]]
+    private var tables: [[UnsafeRawPointer?]]
 
     package init(pool: CachePool) {
         self.pool = pool
@@ -83,6 +82,14 @@ package final class LatentCache {
             + offset * pool.width * pool.valueByteSize
     }
 
-    /// The pages of a layer as the attention kernel reads them.
-    func table(layer: Int) -> [UnsafeRawPointer] { tables[layer] }
+    /// Calls `body` with the first positions of a layer as the attention kernel reads them.
+    func withView(layer: Int, positions: Int, latent: Int, scale: Float, _ body: (LatentCacheView) -> Void) {
+        tables[layer].withUnsafeBufferPointer { table in
+            guard let pages = table.baseAddress else { preconditionFailure("the cache is empty") }
+            body(
+                LatentCacheView(
+                    pages: pages, dtype: pool.isNarrow ? .bf16 : .f32, pagePositions: CachePool.pagePositions,
+                    positions: positions, latent: latent, rope: pool.width - latent, scale: scale))
+        }
+    }
 }

@@ -1,4 +1,4 @@
-package import Checkpoint
+internal import Checkpoint
 internal import Kernels
 
 /// The multi-token-prediction layer: from the main model's hidden vector of a position and the token after it, the token
@@ -41,7 +41,7 @@ package struct PredictionLayer {
         let pairs = AlignedBuffer<Float>(count: rows * 2 * hiddenSize)
         for (row, token) in batch.tokens.enumerated() {
             let pair = pairs.pointer + row * 2 * hiddenSize
-            processor.kernels.widenRow(of: embedding, row: token, into: pair)
+            processor.kernels.widenRow(embedding, row: token, into: pair)
             embeddingNorm.apply(pair, into: pair, processor)
             hiddenNorm.apply(hidden + row * hiddenSize, into: pair + hiddenSize, processor)
         }

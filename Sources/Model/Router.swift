@@ -1,5 +1,5 @@
-package import Checkpoint
-package import Experts
+internal import Checkpoint
+internal import Experts
 internal import Kernels
 
 /// Chooses each token's experts, all in f32: scores select together with the correction bias, and weigh without it.

@@ -1,4 +1,4 @@
-package import Experts
+internal import Experts
 
 /// What a request asked to keep, for the positions of its prompt and its completion without the last token.
 package final class GenerationRecord {

@@ -1,4 +1,4 @@
-package import Model
+internal import Model
 
 /// A request under way: its tokens, its cache, and how far the model has come.
 package final class GenerationSequence {

@@ -57,7 +57,7 @@ let package = Package(
             swiftSettings: strict),
         .tests("KernelsTests", ["Kernels", "CKernels"]),
         .tests("CheckpointTests", ["Checkpoint", "Kernels"]),
-        .tests("TokenizationTests", ["Tokenization"]),
+        .tests("TokenizationTests", ["Tokenization"], exclude: ["Fixtures"]),
         .tests("WireTests", ["Wire"]),
         .tests("TransportTests", ["Transport", "Wire"]),
         .tests("ClusterTests", ["Cluster", "Checkpoint"]),
@@ -69,7 +69,7 @@ extension Target {
         .target(name: name, dependencies: dependencies, swiftSettings: strict)
     }
 
-    static func tests(_ name: String, _ dependencies: [Dependency]) -> Target {
-        .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+    static func tests(_ name: String, _ dependencies: [Dependency], exclude: [String] = []) -> Target {
+        .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
     }
 }

@@ -89,7 +89,7 @@ package final class RemoteExperts: RoutedExperts {
 
     package func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
         guard let answers = flights[flight.identifier] else { preconditionFailure("a flight is combined once") }
-        try await(answers)
+        try collect(answers)
         flights[flight.identifier] = nil
         sum.add(answers.values, routing: flight.routing, into: output)
         idle.append(answers)
@@ -118,7 +118,7 @@ package final class RemoteExperts: RoutedExperts {
         }
     }
 
-    private func await(_ answers: Answers) throws {
+    private func collect(_ answers: Answers) throws {
         let deadline = time.now() + limits.answer
         while answers.pendingCount > 0 {
             if let failure { throw failure }

@@ -1,7 +1,7 @@
 /// Which workers hold which slices of which experts: a value that is replaced as a whole, by one of a higher epoch.
 package struct Placement: Hashable, Sendable {
     /// The version; every dispatch carries it.
-    package let epoch: UInt64
+    package let epoch: UInt32
     package let parallelism: Parallelism
     package let stages: [Stage]
     package let expertCount: Int
@@ -35,7 +35,7 @@ package struct Placement: Hashable, Sendable {
 
     /// Any placement, replicas included: `workers` names the holders of a slot, the preferred one first.
     package init(
-        epoch: UInt64, parallelism: Parallelism, stages: [Stage], experts: Int, workers: (Slot) -> [Int]
+        epoch: UInt32, parallelism: Parallelism, stages: [Stage], experts: Int, workers: (Slot) -> [Int]
     ) throws(PlacementError) {
         guard experts >= 1, let last = stages.last?.layers.last else { throw .noExperts }
         var tables = [SlotTable?](repeating: nil, count: last + 1)

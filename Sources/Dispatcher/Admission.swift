@@ -5,7 +5,9 @@ package import Wire
 
 /// The coordinator's door: accepts connections, lets in who proves the cluster secret and has a seat, hands out the
 /// assignments and waits until each worker holds its experts. Whoever else comes is sent away with one log line.
-package final class Admission {
+///
+/// One thread at a time calls `fill` and `guardDoor`; `close` is for any, which is why the class may be shared.
+package final class Admission: @unchecked Sendable {
     package struct Limits: Sendable {
         /// A peer that has not proved the secret by then is sent away.
         package var handshake = Duration.seconds(10)

@@ -1,3 +1,4 @@
+package import Checkpoint
 package import Experts
 package import Kernels
 package import Model
@@ -68,7 +69,7 @@ package final class Engine {
     /// Adds a request. It runs in the steps that follow, together with the others.
     /// - Throws: `RequestError` when it cannot be served; `CacheError` when there is no room for it now.
     package func submit(_ request: GenerationRequest) throws -> GenerationSequence {
-        try validate(request)
+        try Self.validate(request, for: model.config, cachePositions: limits.cachePositions)
         let cache = LatentCache(pool: pool)
         try cache.reserve(request.promptIDs.count + request.maximumTokens)
         let sequence = GenerationSequence(request, identifier: nextIdentifier, cache: cache)
@@ -144,8 +145,10 @@ package final class Engine {
         }
     }
 
-    private func validate(_ request: GenerationRequest) throws(RequestError) {
-        let config = model.config
+    /// Whether a request can be served at all.
+    package static func validate(
+        _ request: GenerationRequest, for config: ModelConfig, cachePositions: Int
+    ) throws(RequestError) {
         guard !request.promptIDs.isEmpty else { throw .emptyPrompt }
         guard request.maximumTokens > 0 else { throw .noTokensAsked(request.maximumTokens) }
         for id in request.promptIDs where !(0..<config.vocabularySize ~= id) {
@@ -159,8 +162,8 @@ package final class Engine {
             throw .tooLong(
                 positions: positions, maximum: config.maximumPositions, limit: "the model's max_position_embeddings")
         }
-        guard positions <= limits.cachePositions else {
-            throw .tooLong(positions: positions, maximum: limits.cachePositions, limit: "the KV cache")
+        guard positions <= cachePositions else {
+            throw .tooLong(positions: positions, maximum: cachePositions, limit: "the KV cache")
         }
         try request.sampling.validate()
     }

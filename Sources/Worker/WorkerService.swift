@@ -49,7 +49,7 @@ package final class WorkerService: Sendable {
     private let time: any TimeSource
     private let logger: Logger
     private let observe: @Sendable (Stage) -> Void
-    private let isStopped = Atomic(false)
+    private let stopFlag = Atomic(false)
 
     /// - Parameter exchange: holds nothing else.
     package init(
@@ -89,17 +89,17 @@ package final class WorkerService: Sendable {
 
     /// Ends `run` soon; for any thread.
     package func stop() {
-        isStopped.store(true, ordering: .releasing)
+        stopFlag.store(true, ordering: .releasing)
         exchange.wake()
     }
 
-    private var mustStop: Bool { isStopped.load(ordering: .acquiring) }
+    package var isStopped: Bool { stopFlag.load(ordering: .acquiring) }
 
     /// Dials until the coordinator answers. nil when stopped meanwhile.
     private func dial() throws -> (any Link)? {
         let deadline = time.now() + options.patience
         var pause = Self.firstPause
-        while !mustStop {
+        while !isStopped {
             do {
                 return try TCPLink.connect(
                     host: options.host, port: options.port, deadline: min(deadline, time.now() + Self.dialLimit),
@@ -166,7 +166,7 @@ package final class WorkerService: Sendable {
     /// Answers dispatches until the coordinator says goodbye or `stop` is called.
     private func serve(_ link: any Link, _ session: WorkerSession) throws {
         var end: Result<Void, any Error>?
-        while end == nil, !mustStop {
+        while end == nil, !isStopped {
             _ = exchange.wait(until: time.now() + Self.idleLimit, spin: Self.spin) { event in
                 guard end == nil else { return }
                 do {
@@ -204,7 +204,7 @@ package final class WorkerService: Sendable {
     private func receive(_ link: any Link, until deadline: Instant, waitingFor: String) throws -> ControlMessage? {
         var received: Result<ControlMessage, any Error>?
         while received == nil {
-            guard !mustStop else { return nil }
+            guard !isStopped else { return nil }
             guard time.now() < deadline else {
                 throw WorkerError.silentCoordinator(peer: link.peer, waitedFor: waitingFor)
             }

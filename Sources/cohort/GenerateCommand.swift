@@ -26,7 +26,7 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: "The text to complete.")
     var prompt: String?
 
-    @Option(help: "The tokens to complete, as ids: 1,2,3.")
+    @Option(name: .customLong("prompt-ids"), help: "The tokens to complete, as ids: 1,2,3.")
     var promptIDs: String?
 
     @Flag(help: "Take the prompt for a user's message and render it with the checkpoint's chat template.")

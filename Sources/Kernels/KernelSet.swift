@@ -28,9 +28,11 @@ package struct KernelSet: Sendable {
     ) {
         precondition(input.columns == matrix.columns, "a product's input must be as wide as its matrix")
         precondition(rows.lowerBound >= 0 && rows.upperBound <= matrix.rows, "rows outside the matrix")
-        var matrix = matrix.table
         var input = input.table
-        table.product(&matrix, UInt32(rows.lowerBound), UInt32(rows.count), &input, output, stride)
+        withExtendedLifetime(matrix.owner) {
+            var matrix = matrix.table
+            table.product(&matrix, UInt32(rows.lowerBound), UInt32(rows.count), &input, output, stride)
+        }
     }
 
     /// One token's attention for some of its heads.
@@ -97,8 +99,10 @@ package struct KernelSet: Sendable {
     /// One row of a matrix as f32, [columns], scales multiplied in.
     package func widenRow(_ matrix: WeightMatrix, row: Int, into output: UnsafeMutablePointer<Float>) {
         precondition(row >= 0 && row < matrix.rows, "row outside the matrix")
-        var matrix = matrix.table
-        table.widen_row(&matrix, UInt32(row), output)
+        withExtendedLifetime(matrix.owner) {
+            var matrix = matrix.table
+            table.widen_row(&matrix, UInt32(row), output)
+        }
     }
 }
 

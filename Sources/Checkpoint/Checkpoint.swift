@@ -18,14 +18,14 @@ package final class Checkpoint: Sendable {
         self.folder = folder
         config = try ModelConfig(folder: folder)
         let indexPath = folder + "/" + CheckpointIndex.fileName
-        if FileBytes.exists(indexPath) {
+        if InputFile.exists(indexPath) {
             let index = try CheckpointIndex(path: indexPath)
             shards = index.shards
             shardOfTensor = index.shardOfTensor
             files = Mutex(Array(repeating: nil, count: index.shards.count))
         } else {
             let path = folder + "/" + CheckpointIndex.singleFileName
-            guard FileBytes.exists(path) else { throw Self.noWeights(folder) }
+            guard InputFile.exists(path) else { throw Self.noWeights(folder) }
             let file = try SafetensorsFile(path: path)
             shards = [CheckpointIndex.singleFileName]
             shardOfTensor = file.tensors.mapValues { _ in 0 }
@@ -36,20 +36,35 @@ package final class Checkpoint: Sendable {
     /// Every tensor's name, unordered.
     package var tensorNames: some Collection<String> { shardOfTensor.keys }
 
+    /// Whether the files hold the MTP layers that the config names: copies of a model often leave them out.
+    package var holdsMTP: Bool {
+        config.mtpLayerCount > 0 && contains(LayerTensorNames(layer: config.layerCount).mtpJoin)
+    }
+
     package func contains(_ name: String) -> Bool { shardOfTensor[name] != nil }
 
     /// A weight [rows, columns] where it lies in its file, with its block scales if it is FP8.
-    /// - Parameter name: the tensor's whole name, "….weight".
+    /// - Parameters:
+    ///   - name: the tensor's whole name, "….weight".
+    ///   - readsAhead: whether the whole matrix is asked for from the disk now, as `adviseWillNeed` does. What is not
+    ///     asked for comes page by page when it is touched, which is slow from a disk.
     /// - Throws: `CheckpointError` if the tensor, its shape, dtype or scales are not as they must be.
-    package func matrix(_ name: String, rows: Int, columns: Int) throws(CheckpointError) -> WeightMatrix {
-        let (file, record) = try find(name)
-        try checkShape(record, [rows, columns], name, file)
-        let dtype = try weightDType(record, name, file)
-        let scales = try scales(of: name, dtype, rows: rows, columns: columns, in: file)
-        let owner = MatrixOwner(file: file, scales: scales)
-        return WeightMatrix(
-            dtype: dtype, rows: rows, columns: columns, weights: file.bytes(of: record).baseAddress!,
+    package func matrix(
+        _ name: String, rows: Int, columns: Int, readsAhead: Bool = true
+    ) throws(CheckpointError) -> WeightMatrix {
+        let place = try matrixPlace(name, rows: rows, columns: columns)
+        let scales = try scalePlace(place).map { (scale) throws(CheckpointError) in try self.scales(scale) }
+        let owner = MatrixOwner(file: place.file, scales: scales)
+        let matrix = WeightMatrix(
+            dtype: place.dtype, rows: rows, columns: columns, weights: place.file.start(of: place.record),
             scales: owner.blockScales, owner: owner)
+        if readsAhead { adviseWillNeed(matrix) }
+        return matrix
+    }
+
+    /// Checks a matrix as `matrix` does, without reading its scales.
+    func checkMatrix(_ name: String, rows: Int, columns: Int) throws(CheckpointError) {
+        _ = try scalePlace(try matrixPlace(name, rows: rows, columns: columns))
     }
 
     /// A stored vector of F32, F16 or BF16, widened.
@@ -60,10 +75,10 @@ package final class Checkpoint: Sendable {
     }
 
     /// Checks a vector as `vector` does, without reading it.
-    func checkVector(_ spec: TensorSpec) throws(CheckpointError) {
-        let (file, record) = try find(spec.name)
-        try checkShape(record, spec.shape, spec.name, file)
-        if try weightDType(record, spec.name, file) == .f8e4m3 { throw notPlain(spec.name, file) }
+    func checkVector(_ name: String, count: Int) throws(CheckpointError) {
+        let (file, record) = try find(name)
+        try checkShape(record, [count], name, file)
+        if try weightDType(record, name, file) == .f8e4m3 { throw notPlain(name, file) }
     }
 
     /// What the header says of a tensor, and the file it is in.
@@ -72,15 +87,11 @@ package final class Checkpoint: Sendable {
         return (file.path, record)
     }
 
-    /// Asks the kernel to read the matrix's pages ahead; their neighbours stay untouched.
+    /// Asks the system to read the matrix's pages now; their neighbours stay on the disk.
     package func adviseWillNeed(_ matrix: WeightMatrix) {
-        let byteSize = matrix.dtype.byteSize
-        let length = ((matrix.rows - 1) * matrix.rowStride + matrix.columns) * byteSize
-        guard matrix.rows > 0, length > 0 else { return }
-        let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
-        let start = UInt(bitPattern: matrix.weights)
-        let pageStart = start & ~UInt(pageSize - 1)
-        madvise(UnsafeMutableRawPointer(bitPattern: pageStart), Int(start - pageStart) + length, MADV_WILLNEED)
+        guard matrix.rows > 0, matrix.columns > 0 else { return }
+        let elements = (matrix.rows - 1) * matrix.rowStride + matrix.columns
+        SafetensorsFile.readAhead(matrix.weights, byteCount: elements * matrix.dtype.byteSize)
     }
 }
 
@@ -93,6 +104,27 @@ extension Checkpoint {
             result.append((name, shards[shard], try find(name).1))
         }
         return result.sorted { $0.name < $1.name }
+    }
+
+    /// A weight's place in its file, its shape and dtype checked.
+    private struct MatrixPlace {
+        let name: String
+        let file: SafetensorsFile
+        let record: TensorRecord
+        let dtype: WeightDType
+    }
+
+    private struct ScalePlace {
+        let name: String
+        let file: SafetensorsFile
+        let record: TensorRecord
+        let block: BlockShape
+    }
+
+    private func matrixPlace(_ name: String, rows: Int, columns: Int) throws(CheckpointError) -> MatrixPlace {
+        let (file, record) = try find(name)
+        try checkShape(record, [rows, columns], name, file)
+        return MatrixPlace(name: name, file: file, record: record, dtype: try weightDType(record, name, file))
     }
 
     private func find(_ name: String) throws(CheckpointError) -> (SafetensorsFile, TensorRecord) {
@@ -145,7 +177,7 @@ extension Checkpoint {
     private func floats(
         _ record: TensorRecord, _ name: String, _ file: SafetensorsFile
     ) throws(CheckpointError) -> [Float] {
-        let bytes = file.bytes(of: record)
+        let bytes = try file.bytes(of: record)
         switch try weightDType(record, name, file) {
         case .f32: return Self.load(bytes, UInt32.self) { Float(bitPattern: $0) }
         case .f16: return Self.load(bytes, UInt16.self) { Float(Float16(bitPattern: $0)) }
@@ -160,45 +192,54 @@ extension Checkpoint {
             remedy: "use a checkpoint that keeps it in F32 or BF16")
     }
 
-    /// Little-endian numbers at any alignment, widened.
+    /// Little-endian numbers, widened.
     private static func load<Bits: FixedWidthInteger>(
-        _ bytes: UnsafeRawBufferPointer, _ type: Bits.Type, _ widen: (Bits) -> Float
+        _ bytes: [UInt8], _ type: Bits.Type, _ widen: (Bits) -> Float
     ) -> [Float] {
         let stride = MemoryLayout<Bits>.size
-        return (0..<bytes.count / stride).map {
-            widen(Bits(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * stride, as: type)))
+        return bytes.withUnsafeBytes { raw in
+            (0..<raw.count / stride).map {
+                widen(Bits(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * stride, as: type)))
+            }
         }
     }
 
     /// The block scales of an FP8 matrix, copied to aligned memory: 1/4096 of the weights' size for blocks of 128.
-    private func scales(
-        of name: String, _ dtype: WeightDType, rows: Int, columns: Int, in file: SafetensorsFile
-    ) throws(CheckpointError) -> MatrixOwner.Scales? {
-        let scaleName = TensorName.scale(of: name)
-        guard dtype == .f8e4m3 else {
-            if contains(scaleName) {
-                throw CheckpointError(
-                    .inconsistent, file: file.path, item: name,
-                    problem: "is not FP8, but there is a scale \(scaleName) for it",
-                    remedy: "use a checkpoint whose weights and scales belong together")
-            }
+    private func scales(_ place: ScalePlace) throws(CheckpointError) -> MatrixOwner.Scales {
+        MatrixOwner.Scales(
+            values: try floats(place.record, place.name, place.file), stride: place.record.shape[1], block: place.block)
+    }
+
+    /// Where the block scales of a matrix lie, checked; nil if the matrix is not FP8.
+    private func scalePlace(_ place: MatrixPlace) throws(CheckpointError) -> ScalePlace? {
+        let scaleName = TensorName.scale(of: place.name)
+        guard place.dtype == .f8e4m3 else {
+            if contains(scaleName) { throw strayScale(place.name, place.file) }
             return nil
         }
         guard let block = config.quantization else {
             throw CheckpointError(
                 .missing, file: folder + "/config.json", item: "quantization_config.weight_block_size",
-                problem: "the field is missing, but \(name) is FP8", remedy: "take the config.json published with it")
+                problem: "the field is missing, but \(place.name) is FP8",
+                remedy: "take the config.json that was published with the model")
         }
         guard contains(scaleName) else {
             throw CheckpointError(
-                .missing, file: file.path, item: scaleName,
-                problem: "no file holds the block scales of this FP8 weight",
-                remedy: "fetch the model again")
+                .missing, file: place.file.path, item: scaleName,
+                problem: "no file holds the block scales of this FP8 weight", remedy: "fetch the model again")
         }
-        let (scaleFile, record) = try find(scaleName)
-        let shape = block.scaleShape(rows: rows, columns: columns)
-        try checkShape(record, [shape.rows, shape.columns], scaleName, scaleFile)
-        return MatrixOwner.Scales(values: try floats(record, scaleName, scaleFile), stride: shape.columns, block: block)
+        let (file, record) = try find(scaleName)
+        let shape = block.scaleShape(rows: place.record.shape[0], columns: place.record.shape[1])
+        try checkShape(record, [shape.rows, shape.columns], scaleName, file)
+        if try weightDType(record, scaleName, file) == .f8e4m3 { throw notPlain(scaleName, file) }
+        return ScalePlace(name: scaleName, file: file, record: record, block: block)
+    }
+
+    private func strayScale(_ name: String, _ file: SafetensorsFile) -> CheckpointError {
+        CheckpointError(
+            .inconsistent, file: file.path, item: name,
+            problem: "is not FP8, but there is a scale \(TensorName.scale(of: name)) for it",
+            remedy: "use a checkpoint whose weights and scales belong together")
     }
 
     private static func noWeights(_ folder: String) -> CheckpointError {

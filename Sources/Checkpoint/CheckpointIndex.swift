@@ -1,6 +1,8 @@
 /// Which file of a checkpoint holds which tensor, by model.safetensors.index.json.
 struct CheckpointIndex {
     static let fileName = "model.safetensors.index.json"
+    /// R1's has 9 MB.
+    private static let maximumByteSize = 256 << 20
     static let singleFileName = "model.safetensors"
 
     /// Names of the files in the folder, sorted.
@@ -9,7 +11,7 @@ struct CheckpointIndex {
     let shardOfTensor: [String: Int]
 
     init(path: String) throws(CheckpointError) {
-        let bytes = try FileBytes.read(path, maximumByteSize: FileBytes.maximumIndexByteSize)
+        let bytes = try InputFile.bytes(of: path, maximumByteSize: Self.maximumByteSize)
         var positions: [String: Int] = [:]
         var names: [String] = []
         var map: [String: Int]?

@@ -1,16 +1,16 @@
 /// Reads JSON from memory that may hold anything: pull-style, so that a header of a hundred thousand tensors becomes
 /// records without a tree in between. Every error names the file and the byte.
-struct JSONReader {
+package struct JSONReader {
     /// Deepest nesting of lists and objects; published files stay below 8.
-    static let maximumDepth = 64
+    package static let maximumDepth = 64
 
     private let bytes: UnsafeBufferPointer<UInt8>
     private let file: String
-    private(set) var position = 0
+    private var position = 0
     private var depth = 0
 
     /// The bytes must outlive the reader.
-    init(_ bytes: UnsafeRawBufferPointer, file: String) {
+    package init(_ bytes: UnsafeRawBufferPointer, file: String) {
         self.bytes = bytes.bindMemory(to: UInt8.self)
         self.file = file
     }
@@ -65,7 +65,7 @@ struct JSONReader {
         depth -= 1
     }
 
-    mutating func readValue() throws(CheckpointError) -> JSONValue {
+    package mutating func readValue() throws(CheckpointError) -> JSONValue {
         switch nextSignificant() {
         case UInt8(ascii: "{"): return try readMembers()
         case UInt8(ascii: "["):
@@ -81,7 +81,7 @@ struct JSONReader {
     }
 
     /// Fails unless only white space is left.
-    mutating func finish() throws(CheckpointError) {
+    package mutating func finish() throws(CheckpointError) {
         if nextSignificant() != nil { throw failure("text after the value") }
     }
 

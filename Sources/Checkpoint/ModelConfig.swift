@@ -60,14 +60,14 @@ package struct ModelConfig: Equatable, Sendable {
 
     /// Reads a config file, and the generation_config.json beside it where there is one.
     package init(path: String) throws(CheckpointError) {
-        let bytes = try FileBytes.read(path, maximumByteSize: FileBytes.maximumConfigByteSize)
+        let bytes = try InputFile.bytes(of: path, maximumByteSize: Self.maximumFileByteSize)
         let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         let generation =
             folder.isEmpty && !path.hasPrefix("/")
             ? "generation_config.json" : folder + "/generation_config.json"
         let generationBytes =
-            FileBytes.exists(generation)
-            ? try FileBytes.read(generation, maximumByteSize: FileBytes.maximumConfigByteSize) : nil
+            InputFile.exists(generation)
+            ? try InputFile.bytes(of: generation, maximumByteSize: Self.maximumFileByteSize) : nil
         try self.init(json: bytes, file: path, generation: generationBytes, generationFile: generation)
     }
 
@@ -120,6 +120,9 @@ package struct ModelConfig: Equatable, Sendable {
 }
 
 extension ModelConfig {
+    /// Largest config.json; published ones have 2 kB.
+    static let maximumFileByteSize = 1 << 20
+
     /// Largest values that are believed, an order of magnitude above what is published, so that products of sizes
     /// stay far inside 63 bits.
     package enum Limit {

@@ -7,39 +7,40 @@ struct SafetensorsHeader {
 
     let tensors: [String: TensorRecord]
 
-    /// - Parameters:
-    ///   - bytes: the whole file; only its header is touched.
-    ///   - file: what errors call it.
-    init(_ bytes: UnsafeRawBufferPointer, file: String) throws(CheckpointError) {
-        let dataOffset = try Self.dataOffset(bytes, file: file)
-        let json = UnsafeRawBufferPointer(rebasing: bytes[Self.prefixByteSize..<dataOffset])
-        var parser = Parser(file: file, dataOffset: dataOffset, dataByteCount: bytes.count - dataOffset)
+    /// Reads the header and nothing else of the file.
+    init(_ input: InputFile) throws(CheckpointError) {
+        let dataOffset = try Self.dataOffset(input)
+        let json = try input.read(Self.prefixByteSize..<dataOffset)
+        var parser = Parser(file: input.path, dataOffset: dataOffset, dataByteCount: input.byteSize - dataOffset)
         try parser.parse(json)
         try parser.checkCoverage()
         tensors = parser.tensors
     }
 
-    private static func dataOffset(_ bytes: UnsafeRawBufferPointer, file: String) throws(CheckpointError) -> Int {
-        guard bytes.count >= prefixByteSize else {
-            throw CheckpointError(
-                .malformed, file: file,
-                problem: bytes.isEmpty ? "is empty" : "has \(bytes.count) bytes, too few for a safetensors header",
-                remedy: "fetch the file again")
+    private static func dataOffset(_ input: InputFile) throws(CheckpointError) -> Int {
+        guard input.byteSize >= prefixByteSize else {
+            throw malformed(
+                input,
+                input.byteSize == 0
+                    ? "is empty" : "has \(input.byteSize) bytes, too few for a safetensors header")
         }
-        let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        let prefix = try input.read(0..<prefixByteSize)
+        let length = prefix.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
         guard length <= UInt64(maximumByteSize) else {
-            throw CheckpointError(
-                .malformed, file: file,
-                problem: "says that its header has \(length) bytes, more than the limit of \(maximumByteSize)",
-                remedy: "check that this is a safetensors file and fetch it again")
+            throw malformed(
+                input, "says that its header has \(length) bytes, more than the limit of \(maximumByteSize)")
         }
-        guard Int(length) <= bytes.count - prefixByteSize else {
-            throw CheckpointError(
-                .malformed, file: file,
-                problem: "says that its header has \(length) bytes, but only \(bytes.count - prefixByteSize) follow",
-                remedy: "fetch the file again, it is cut off")
+        let rest = input.byteSize - prefixByteSize
+        guard Int(length) <= rest else {
+            throw malformed(input, "says that its header has \(length) bytes, but only \(rest) follow")
         }
         return prefixByteSize + Int(length)
+    }
+
+    private static func malformed(_ input: InputFile, _ problem: String) -> CheckpointError {
+        CheckpointError(
+            .malformed, file: input.path, problem: problem,
+            remedy: "fetch the file again: it is cut off or no safetensors file")
     }
 }
 
@@ -50,8 +51,15 @@ extension SafetensorsHeader {
         let dataByteCount: Int
         var tensors: [String: TensorRecord] = [:]
 
-        mutating func parse(_ json: UnsafeRawBufferPointer) throws(CheckpointError) {
-            var reader = JSONReader(json, file: file)
+        mutating func parse(_ json: [UInt8]) throws(CheckpointError) {
+            tensors = try JSONReader.withReader(of: json, file: file) { (reader) throws(CheckpointError) in
+                let tensors = try readTensors(&reader)
+                try reader.finish()
+                return tensors
+            }
+        }
+
+        private func readTensors(_ reader: inout JSONReader) throws(CheckpointError) -> [String: TensorRecord] {
             var found: [String: TensorRecord] = [:]
             var hasMetadata = false
             try reader.readObject { (reader, name) throws(CheckpointError) in
@@ -66,8 +74,7 @@ extension SafetensorsHeader {
                     }
                 }
             }
-            try reader.finish()
-            tensors = found
+            return found
         }
 
         /// Tensors in the order of their bytes must follow each other and end with the file.

@@ -6,7 +6,14 @@ package enum TensorName {
     package static let head = "lm_head.weight"
 
     /// The name of the block scales of a weight.
-    package static func scale(of weight: String) -> String { weight + "_scale_inv" }
+    package static func scale(of weight: String) -> String { weight + scaleSuffix }
+
+    /// The name of the weight that block scales belong to; nil if the name is not one of scales.
+    package static func weight(ofScale name: String) -> String? {
+        name.hasSuffix(scaleSuffix) ? String(name.dropLast(scaleSuffix.count)) : nil
+    }
+
+    private static let scaleSuffix = "_scale_inv"
 }
 
 /// Names of the tensors of one layer; MTP layers are counted on from `ModelConfig.layerCount`.

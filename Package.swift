@@ -60,7 +60,7 @@ let package = Package(
         .tests("TokenizationTests", ["Tokenization"]),
         .tests("WireTests", ["Wire"]),
         .tests("TransportTests", ["Transport", "Wire"]),
-        .tests("ClusterTests", ["Cluster", "Checkpoint"]),
+        .tests("ClusterTests", ["Cluster", "Checkpoint"], exclude: ["Fixtures"]),
     ]
 )
 
@@ -69,7 +69,7 @@ extension Target {
         .target(name: name, dependencies: dependencies, swiftSettings: strict)
     }
 
-    static func tests(_ name: String, _ dependencies: [Dependency]) -> Target {
-        .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+    static func tests(_ name: String, _ dependencies: [Dependency], exclude: [String] = []) -> Target {
+        .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
     }
 }

@@ -63,10 +63,11 @@ package enum ExpertDraw {
     /// [trials + 1] probabilities.
     private static func binomial(trials: Int, share: Double) -> [Double] {
         if share >= 1 { return Array(repeating: 0, count: trials) + [1] }
-        let total = lgamma(Double(trials + 1))
+        var logFactorial = [0.0]
+        for number in 0..<trials { logFactorial.append(logFactorial[number] + log(Double(number + 1))) }
         return (0...trials).map { hits in
-            let ways = total - lgamma(Double(hits + 1)) - lgamma(Double(trials - hits + 1))
-            return exp(ways + Double(hits) * log(share) + Double(trials - hits) * log1p(-share))
+            let ways = logFactorial[trials] - logFactorial[hits] - logFactorial[trials - hits]
+            return exp(ways + Double(hits) * log(share) + Double(trials - hits) * log(1 - share))
         }
     }
 

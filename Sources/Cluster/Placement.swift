@@ -73,8 +73,7 @@ package struct Placement: Hashable, Sendable {
     /// Every slot of a worker in the order of layer, expert, rank.
     package func slots(of worker: Int) -> [Slot] {
         layers.flatMap { layer in
-            let table = table(layer: layer)
-            return (0..<table.rowCount).filter { table[$0].contains(Int32(worker)) }.map { row in
+            table(layer: layer).rows(of: worker).map { row in
                 Slot(layer: layer, expert: row / parallelism.tensor, rank: row % parallelism.tensor)
             }
         }

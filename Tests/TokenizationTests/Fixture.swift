@@ -1,0 +1,26 @@
+import Foundation
+import Tokenization
+
+/// The files beside the tests.
+enum Fixture {
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "Fixtures").path
+
+    static func bytes(_ name: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)")))
+    }
+
+    static func decode<Value: Decodable>(_ type: Value.Type, from name: String) throws -> Value {
+        try JSONDecoder().decode(type, from: Data(bytes(name)))
+    }
+
+    static func tokenizer() throws -> Tokenizer {
+        try Tokenizer(folder: folder)
+    }
+}
+
+extension String {
+    /// Equal in every code point, which `==` does not ask for.
+    func isIdentical(to other: String) -> Bool {
+        utf8.elementsEqual(other.utf8)
+    }
+}

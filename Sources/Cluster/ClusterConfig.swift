@@ -1,4 +1,4 @@
-/// A cluster file: where the coordinator and the workers run and what they have. Read once, checked once, then immutable.
+/// A cluster file: where the coordinator and the workers run and what they have.
 package struct ClusterConfig: Hashable, Sendable {
     package struct Coordinator: Hashable, Sendable {
         /// The address that workers dial.

@@ -46,9 +46,9 @@ enum ConfigDocument {
         return root
     }
 
-    /// The first `*name` that could be an alias. Aliases of aliases make a short text expand without bound, already while keys
-    /// are compared, so they are refused before parsing. Never misses one: comments are skipped only where they hold no
-    /// quote, so that a '#' inside a quoted text, after which an alias may follow, hides nothing.
+    /// The first `*name` that could be an alias. Aliases of aliases make a short text expand without bound, already
+    /// while keys are compared, so they are refused before parsing. Never misses one: comments are skipped only where
+    /// they hold no quote, so that a '#' inside a quoted text, after which an alias may follow, hides nothing.
     private static func firstAlias(in text: String) -> (line: Int, column: Int)? {
         let unified = text.replacingOccurrences(of: "\r\n", with: "\n")
         let lines = unified.unicodeScalars.split(omittingEmptySubsequences: false) {

@@ -10,8 +10,8 @@ package struct Placement: Hashable, Sendable {
 
     /// Spreads the experts of each layer over the workers of its stage, in proportion to their weights.
     ///
-    /// Slice (e, r) goes, in this order, to the worker furthest below its share that holds no slice of e yet; ties go to the
-    /// lower index. With equal weights that is worker (e x tensor + r) mod W of the stage's W workers.
+    /// Slice (e, r) goes, in this order, to the worker furthest below its share that holds no slice of e yet; ties go
+    /// to the lower index. With equal weights that is worker (e x tensor + r) mod W of the stage's W workers.
     /// - Parameters:
     ///   - layers: the MoE layers, ascending.
     ///   - experts: routed experts per layer.

@@ -24,7 +24,8 @@ package struct PlanText: CustomStringConvertible {
             """,
             """
             weights: \(Amount.bytes(model.weightBytes)), routed experts \(Amount.bytes(model.routedBytes)), one expert \
-            \(Amount.bytes(model.expertBytes)) per layer and \(Amount.bytes(model.expertBytes * model.moeLayers)) over all
+            \(Amount.bytes(model.expertBytes)) per layer and \
+            \(Amount.bytes(model.expertBytes * model.moeLayers)) over all
             """,
             "split: \(grid)\(Amount.count(split.workers, "worker"))",
             """

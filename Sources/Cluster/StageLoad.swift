@@ -81,8 +81,8 @@ struct StageLoad {
         return out + back
     }
 
-    /// The least time in which the last worker has read the slices of one layer that a step of `tokens` touches: the expected
-    /// slowest among the holders of each rank, and no less than any worker's mean.
+    /// The least time in which the last worker has read the slices of one layer that a step of `tokens` touches: the
+    /// expected slowest among the holders of each rank, and no less than any worker's mean.
     func workerSeconds(tokens: Double) -> Double {
         let drawn = touchedShare(tokens) * Double(experts)
         var slowest = machines.enumerated().reduce(0) { most, worker in

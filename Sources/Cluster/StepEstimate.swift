@@ -6,8 +6,8 @@ struct StepEstimate {
     /// Positions that each sequence has in the KV cache.
     let context: Int
 
-    /// Up to one batch per stage is under way; each step takes a batch through all layers, one after the other, and the shared
-    /// expert computes while a layer's rows are out.
+    /// Up to one batch per stage is under way; each step takes a batch through all layers, one after the other, and the
+    /// shared expert computes while a layer's rows are out.
     func ceiling(concurrency: Int) -> PlanReport.Ceiling {
         let batches = min(loads.count, concurrency)
         let tokens = Double(concurrency) / Double(batches)

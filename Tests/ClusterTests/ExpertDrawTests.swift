@@ -11,8 +11,8 @@ import Testing
         }
     }
 
-    /// One token's choice by R1's router from random scores: the 4 of 8 groups whose two best scores sum highest, then the 8
-    /// best experts in them.
+    /// One token's choice by R1's router from random scores: the 4 of 8 groups whose two best scores sum highest, then
+    /// the 8 best experts in them.
     static func route(using generator: inout SplitMix) -> [Int] {
         let scores = (0..<256).map { _ in Double.random(in: 0..<1, using: &generator) }
         let groups = (0..<8).sorted { left, right in

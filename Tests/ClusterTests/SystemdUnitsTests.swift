@@ -20,7 +20,7 @@ import Testing
     func broken() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("units-\(UUID().uuidString)")
         try FileManager.default.copyItem(
-            at: URL(fileURLWithPath: Fixtures.path("systemd")), to: folder)
+            at: URL(fileURLWithPath: Fixtures.path("systemd")).resolvingSymlinksInPath(), to: folder)
         defer { try? FileManager.default.removeItem(at: folder) }
         let unit = folder.appendingPathComponent("cohort-worker@.service")
         let text = try String(contentsOf: unit, encoding: .utf8)

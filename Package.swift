@@ -61,7 +61,7 @@ let package = Package(
         .tests("TokenizationTests", ["Tokenization"], exclude: ["Fixtures"]),
         .tests("WireTests", ["Wire"]),
         .tests("TransportTests", ["Transport", "Wire"]),
-        .tests("ClusterTests", ["Cluster", "Checkpoint"]),
+        .tests("ClusterTests", ["Cluster", "Checkpoint"], exclude: ["Fixtures"]),
     ]
 )
 

@@ -6,8 +6,8 @@ usage() {
     cat <<'END'
 usage: scripts/netns-cluster.sh [options] COHORT MODEL [-- GENERATE-OPTIONS...]
 
-Runs `COHORT generate MODEL --cluster FILE` in one network namespace and four `COHORT worker` in four others, joined by a
-bridge (10.77.0.0/24), prints the completion, and removes everything again. The cluster file and the secret are made anew.
+Runs `COHORT generate MODEL --cluster FILE` in one network namespace and four `COHORT worker` in four others, joined by
+a bridge (10.77.0.0/24), prints the completion, and removes everything again. Cluster file and secret are made anew.
 
   COHORT    path of the cohort binary
   MODEL     checkpoint folder
@@ -85,8 +85,9 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 add_namespace() {
-    ip netns add "$1" 2>"$work/refusal" || skip "network namespaces are not allowed here ($(head -n 1 "$work/refusal"))"
+    # First noted, then made: a refused one can leave its name behind.
     namespaces+=("$1")
+    ip netns add "$1" 2>"$work/refusal" || skip "network namespaces are not allowed here ($(head -n 1 "$work/refusal"))"
     ip -n "$1" link set lo up 2>"$work/refusal" || skip "interfaces cannot be set here ($(head -n 1 "$work/refusal"))"
 }
 

@@ -2,7 +2,7 @@ internal import Foundation
 
 /// Numbers as people read them.
 enum Amount {
-    /// Three or four digits and a decimal unit: "654.1 GB", "70.3 kB", "12 B".
+    /// Three digits and a decimal unit: "654 GB", "70.3 kB", "12 B".
     static func bytes(_ count: Double) -> String {
         let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)]
         guard let (unit, scale) = units.first(where: { count.magnitude >= $0.1 }) else {
@@ -20,9 +20,9 @@ enum Amount {
         return seconds >= 1e-3 ? "\(decimal(seconds * 1e3)) ms" : "\(decimal(seconds * 1e6)) us"
     }
 
-    /// Two places below 10, one below 1000, none above.
+    /// Two places below 10, one below 100, none above.
     static func decimal(_ value: Double) -> String {
-        let places = value.magnitude < 9.995 ? 2 : value.magnitude < 999.95 ? 1 : 0
+        let places = value.magnitude < 9.995 ? 2 : value.magnitude < 99.95 ? 1 : 0
         return String(format: "%.\(places)f", value)
     }
 
@@ -38,5 +38,10 @@ enum Amount {
     }
 
     /// "3-31" or "3".
-    static func span(_ first: Int, _ last: Int) -> String { first == last ? "\(first)" : "\(first)-\(last)" }
+    static func span(_ first: Int, _ last: Int) -> String {
+        first == last ? grouped(first) : "\(grouped(first))-\(grouped(last))"
+    }
+
+    /// "1 worker", "64 workers"
+    static func count(_ count: Int, _ noun: String) -> String { "\(grouped(count)) \(noun)\(count == 1 ? "" : "s")" }
 }

@@ -1,7 +1,7 @@
 /// Dealing out whole things in proportion to weights, with stable ties.
 package enum Apportionment {
-    /// Parts that add up to `total`, each within one of its exact share unless `atLeast` lifts it (at the largest part's cost).
-    /// Equal remainders go to the lower index.
+    /// Parts that add up to `total`, each within one of its exact share unless `atLeast` lifts it, at the largest
+    /// part's cost. Equal remainders go to the lower index.
     package static func byLargestRemainder(_ total: Int, weights: [Double], atLeast: Int = 0) -> [Int] {
         precondition(total >= weights.count * atLeast, "not enough to give every part its least")
         let sum = weights.reduce(0, +)
@@ -21,8 +21,8 @@ package enum Apportionment {
         return parts
     }
 
-    /// Shares of a stage's slices, adding up to one, none above 1 / tensor: a worker holds at most one slice of an expert.
-    /// What is cut off a worker goes to the others in proportion to their weights.
+    /// Shares of a stage's slices, adding up to one, none above 1 / tensor, for a worker holds at most one slice of an
+    /// expert. What is cut off a worker goes to the others in proportion to their weights.
     package static func cappedShares(weights: [Double], tensor: Int) -> [Double] {
         precondition(weights.count >= tensor, "fewer workers than slices of an expert")
         let cap = 1 / Double(tensor)

@@ -1,4 +1,4 @@
-/// A cluster file: where the coordinator and the workers run and what they have. Read once, checked once, then immutable.
+/// A cluster file: where the coordinator and the workers run and what they have.
 package struct ClusterConfig: Hashable, Sendable {
     package struct Coordinator: Hashable, Sendable {
         /// The address that workers dial.
@@ -165,11 +165,7 @@ extension ConfigSection {
 
     /// An address or a host name; what it means is for the resolver.
     fileprivate func host(_ text: String) throws(ClusterConfigError) -> String {
-        let allowed = text.utf8.allSatisfy { byte in
-            UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
-                || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte || "-._:".utf8.contains(byte)
-        }
-        guard allowed, (1...253).contains(text.utf8.count) else {
+        guard Self.isWord(text, with: "-._:", maximumLength: 253) else {
             throw invalid("host", text, expected: "a host name or address without port, such as 10.0.0.2")
         }
         return text
@@ -177,13 +173,15 @@ extension ConfigSection {
 
     /// Names go into unit names, log lines and file names.
     fileprivate func workerName(_ text: String) throws(ClusterConfigError) -> String {
-        let allowed = text.utf8.allSatisfy { byte in
-            UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
-                || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte || "-._".utf8.contains(byte)
-        }
-        guard allowed, (1...63).contains(text.utf8.count), text.utf8.first != UInt8(ascii: "-") else {
-            throw invalid("name", text, expected: "1 to 63 letters, digits, '-', '_' or '.', such as worker-1")
+        guard Self.isWord(text, with: "-._", maximumLength: 63), text.first != "-", text.first != "." else {
+            throw invalid(
+                "name", text, expected: "1 to 63 letters, digits, '-', '_' or '.', such as worker-1")
         }
         return text
+    }
+
+    private static func isWord(_ text: String, with marks: String, maximumLength: Int) -> Bool {
+        (1...maximumLength).contains(text.utf8.count)
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || marks.contains($0)) }
     }
 }

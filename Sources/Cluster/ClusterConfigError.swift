@@ -39,7 +39,7 @@ extension ClusterConfigError: CustomStringConvertible {
         case .tooLarge(let byteSize, let maximum):
             "has \(byteSize) bytes, more than the \(maximum) a cluster file may have: is it a cluster file?"
         case .empty:
-            "is empty: describe the coordinator, the secret file and the workers, as in cluster-configs/one-machine.yaml"
+            "is empty: describe coordinator, secret file and workers, as in cluster-configs/one-machine.yaml"
         case .syntax(let reason):
             "is not YAML (\(reason)): mend the line"
         case .alias:

@@ -46,23 +46,28 @@ enum ConfigDocument {
         return root
     }
 
-    /// The first `*name` that could be an alias. Aliases of aliases make a short text expand without bound, already while keys
-    /// are compared, so they are refused before parsing. Never misses one: comments are skipped only where they hold no
-    /// quote, so that a '#' inside a quoted text, after which an alias may follow, hides nothing.
+    /// The first `*name` that could be an alias. Aliases of aliases make a short text expand without bound, already
+    /// while keys are compared, so they are refused before parsing. Never misses one: comments are skipped only where
+    /// they hold no quote, so that a '#' inside a quoted text, after which an alias may follow, hides nothing.
     private static func firstAlias(in text: String) -> (line: Int, column: Int)? {
-        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
-            var previous: Character = " "
-            var rest = line[...]
-            while let character = rest.first {
-                rest = rest.dropFirst()
-                let startsToken = previous.isWhitespace || "[{,:?-!".contains(previous)
-                let isComment = character == "#" && previous.isWhitespace
-                if isComment, !rest.contains(where: { "'\"".contains($0) }) { break }
-                if startsToken, character == "*", let next = rest.first, !next.isWhitespace {
-                    return (index + 1, line.count - rest.count)
-                }
-                previous = character
-            }
+        let unified = text.replacingOccurrences(of: "\r\n", with: "\n")
+        let lines = unified.unicodeScalars.split(omittingEmptySubsequences: false) {
+            "\n\r\u{85}\u{2028}\u{2029}".unicodeScalars.contains($0)
+        }
+        for (index, line) in lines.enumerated() {
+            if let column = firstAliasColumn(in: Array(line)) { return (index + 1, column + 1) }
+        }
+        return nil
+    }
+
+    private static func firstAliasColumn(in line: [Unicode.Scalar]) -> Int? {
+        for (column, scalar) in line.enumerated() {
+            let previous = column > 0 ? line[column - 1] : " "
+            let rest = line[(column + 1)...]
+            let followsBlank = previous == " " || previous == "\t"
+            if scalar == "#", followsBlank, !rest.contains("'"), !rest.contains("\"") { return nil }
+            let startsToken = followsBlank || "[{,:?-".unicodeScalars.contains(previous)
+            if scalar == "*", startsToken, let next = rest.first, next != " ", next != "\t" { return column }
         }
         return nil
     }

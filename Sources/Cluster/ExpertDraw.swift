@@ -1,7 +1,7 @@
 internal import Foundation
 
-/// What a uniformly random choice of experts hits: every token draws `chosen` of `experts` without repetition. Real routers
-/// are limited to groups and are skewed; these are the numbers of a balanced load.
+/// What a uniformly random choice of experts hits: every token draws `chosen` of `experts` without repetition. Real
+/// routers are limited to groups and are skewed; these are the numbers of a balanced load.
 package enum ExpertDraw {
     /// The probability that a token draws at least one of `held` experts: 1 - C(E - held, k) / C(E, k).
     package static func hitProbability(held: Int, experts: Int, chosen: Int) -> Double {
@@ -17,11 +17,11 @@ package enum ExpertDraw {
         return all * (1 - pow(1 - Double(chosen) / all, tokens))
     }
 
-    /// The expected time of the worker that finishes last, when `drawn` distinct experts are hit and each worker works through
-    /// those that it holds.
+    /// The expected time of the worker that finishes last, when `drawn` distinct experts are hit and each worker works
+    /// through those that it holds.
     ///
-    /// With T the time of the last, P(T <= t) is the share of the draws that give no worker more than t / s of its experts: the
-    /// coefficient at `drawn` of the product of the workers' binomial distributions, each cut off there.
+    /// With T the time of the last, P(T <= t) is the share of the draws that give no worker more than t / s of its
+    /// experts: the coefficient at `drawn` of the product of the workers' binomial distributions, each cut off there.
     /// - Parameters:
     ///   - held: [workers] experts of one layer; every expert stands with one worker.
     ///   - secondsPerExpert: [workers] positive.

@@ -20,12 +20,12 @@ package struct Parallelism: Hashable, Sendable {
         self.workers = workers
     }
 
-    /// The workers of one stage, counted in whole experts: TP x PP x EP = workers where that divides, nil where it does not.
+    /// The rest: TP x PP x EP = workers. nil where that does not divide.
     package var expert: Int? {
         workers.isMultiple(of: tensor * pipeline) ? workers / (tensor * pipeline) : nil
     }
 
-    /// The columns of an expert's intermediate dimension that slice `rank` computes: contiguous, sizes differ by at most one.
+    /// The columns of an expert's intermediate dimension that slice `rank` computes: contiguous, sizes within one.
     package func columns(rank: Int, of width: Int) -> Range<Int> {
         precondition((0..<tensor).contains(rank), "rank outside the expert's slices")
         return Self.run(rank, of: tensor, over: width)

@@ -10,8 +10,8 @@ package struct Placement: Hashable, Sendable {
 
     /// Spreads the experts of each layer over the workers of its stage, in proportion to their weights.
     ///
-    /// Slice (e, r) goes, in this order, to the worker furthest below its share that holds no slice of e yet; ties go to the
-    /// lower index. With equal weights that is worker (e x tensor + r) mod W of the stage's W workers.
+    /// Slice (e, r) goes, in this order, to the worker furthest below its share that holds no slice of e yet; ties go
+    /// to the lower index. With equal weights that is worker (e x tensor + r) mod W of the stage's W workers.
     /// - Parameters:
     ///   - layers: the MoE layers, ascending.
     ///   - experts: routed experts per layer.
@@ -73,8 +73,7 @@ package struct Placement: Hashable, Sendable {
     /// Every slot of a worker in the order of layer, expert, rank.
     package func slots(of worker: Int) -> [Slot] {
         layers.flatMap { layer in
-            let table = table(layer: layer)
-            return (0..<table.rowCount).filter { table[$0].contains(Int32(worker)) }.map { row in
+            table(layer: layer).rows(of: worker).map { row in
                 Slot(layer: layer, expert: row / parallelism.tensor, rank: row % parallelism.tensor)
             }
         }

@@ -49,7 +49,7 @@ extension PlanError: CustomStringConvertible {
     }
 
     /// How many machines a message names.
-    private static let namedMachines = 3
+    private static let namedMachines = 2
 
     private static func text(_ shortfall: Shortfall) -> String {
         """

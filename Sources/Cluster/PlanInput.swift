@@ -1,4 +1,4 @@
-/// What a plan is made of beside the model: the machines, the split and the load, from a cluster file, from options, or assumed.
+/// What a plan is made of beside the model: machines, split and load, from a cluster file, from options, or assumed.
 package struct PlanInput: Sendable {
     /// The options of `cohort plan`; those that are given win over the cluster file.
     package struct Options: Sendable {

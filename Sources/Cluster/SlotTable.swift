@@ -22,4 +22,12 @@ package struct SlotTable: Hashable, Sendable {
     package subscript(row: Int) -> ArraySlice<Int32> {
         holders[Int(starts[row])..<Int(starts[row + 1])]
     }
+
+    /// The rows that a worker holds, ascending.
+    package func rows(of worker: Int) -> [Int] {
+        let worker = Int32(worker)
+        return (0..<rowCount).filter { row in
+            (Int(starts[row])..<Int(starts[row + 1])).contains { holders[$0] == worker }
+        }
+    }
 }

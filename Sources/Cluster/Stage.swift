@@ -11,8 +11,8 @@ package struct Stage: Hashable, Sendable {
         self.workers = workers
     }
 
-    /// Cuts `layers` into `parallelism.pipeline` stages, each stage's share in proportion to its workers' weights and at
-    /// least one layer.
+    /// Cuts `layers` into `parallelism.pipeline` stages, each stage's share in proportion to its workers' weights and
+    /// at least one layer.
     /// - Parameters:
     ///   - layers: the MoE layers, ascending.
     ///   - workerWeights: [workers], capacities in any unit, positive.

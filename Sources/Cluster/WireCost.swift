@@ -1,4 +1,4 @@
-/// What the pieces of a dispatch and of its answer weigh on the wire; the facts stand with the frames, so they are passed in.
+/// What the pieces of a dispatch and of its answer weigh on the wire: facts that stand with the frames, passed in.
 package struct WireCost: Hashable, Sendable {
     /// Of one value of a row, out and back: 2 for bf16.
     package let valueByteSize: Int

@@ -84,6 +84,14 @@ import Testing
                 layers: [0], experts: 256, parallelism: parallelism, workerWeights: weights)
             let shares = Apportionment.cappedShares(weights: weights, tensor: tensor)
             #expect(abs(shares.reduce(0, +) - 1) < 1e-9)
+            let cap = 1 / Double(tensor)
+            #expect(shares.allSatisfy { $0 <= cap })
+            let uncapped = shares.indices.filter { shares[$0] < cap - 1e-9 }
+            let perWeight = uncapped.map { shares[$0] / weights[$0] }
+            #expect((perWeight.max() ?? 0) - (perWeight.min() ?? 0) < 1e-9)
+            for capped in shares.indices where shares[capped] >= cap - 1e-9 {
+                #expect((perWeight.first ?? 0) * weights[capped] >= cap - 1e-9 || uncapped.isEmpty)
+            }
             for worker in 0..<workers {
                 let count = placement.slots(of: worker).count
                 #expect(abs(Double(count) - shares[worker] * Double(256 * tensor)) <= Double(tensor) + 1)

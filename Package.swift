@@ -25,7 +25,8 @@ let package = Package(
             name: "CProtobufC", path: "Sources/CProtobufC", pkgConfig: "libprotobuf-c",
             providers: [.apt(["libprotobuf-c-dev"])]),
         .target(name: "CKernels", cSettings: cSettings),
-        .target(name: "CWire", dependencies: ["CProtobufC"]),
+        .target(name: "CSockets", cSettings: cSettings),
+        .target(name: "CWire", dependencies: ["CProtobufC"], exclude: ["wire.proto"]),
         .swift("Kernels", ["CKernels"]),
         .swift("Checkpoint", ["Kernels", .product(name: "Crypto", package: "swift-crypto")]),
         .swift("Experts", ["Kernels", "Checkpoint"]),
@@ -33,7 +34,7 @@ let package = Package(
         .swift("Tokenization", ["CPCRE2"]),
         .swift("Serving", ["Kernels", "Checkpoint", "Experts", "Model"]),
         .swift("Wire", ["CWire", .product(name: "Crypto", package: "swift-crypto")]),
-        .swift("Transport", ["Wire", .product(name: "Logging", package: "swift-log")]),
+        .swift("Transport", ["CSockets", "Wire", .product(name: "Logging", package: "swift-log")]),
         .swift("Cluster", ["Checkpoint", .product(name: "Yams", package: "Yams")]),
         .swift(
             "Dispatcher",

@@ -1,1 +1,6 @@
-void cohort_placeholder(void);
+#ifndef COHORT_CWIRE_H
+#define COHORT_CWIRE_H
+
+#include "wire.pb-c.h"
+
+#endif

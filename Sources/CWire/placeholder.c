@@ -1,2 +1,0 @@
-#include "CWire.h"
-void cohort_placeholder(void) {}

@@ -1,0 +1,68 @@
+internal import Foundation
+package import Wire
+
+extension TCPLink {
+    /// Connects to the first address of `host` that answers. Blocks until `deadline` at most, apart from the resolver.
+    /// - Throws: `.unresolved`, `.refused`, `.unreachable`, `.timedOut` or `.system`, for the last address tried.
+    package static func connect(
+        host: String, port: Int, deadline: Instant, time: any TimeSource = MonotonicTime()
+    ) throws(TransportError) -> TCPLink {
+        let place = SocketAddress.place(host: host, port: port)
+        var failure = TransportError(
+            kind: .unresolved, what: "the host name has no address", place: place, mend: "check the name")
+        for address in try SocketAddress.resolve(host: host, port: port, isPassive: false) {
+            do {
+                return TCPLink(
+                    owning: try connect(to: address, place: place, deadline: deadline, time: time), peer: address.text)
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    private static func connect(
+        to address: SocketAddress, place: String, deadline: Instant, time: any TimeSource
+    ) throws(TransportError) -> Descriptor {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let number = socket(address.family, type, 0)
+        guard number >= 0 else { throw .system("socket", errno, place: place) }
+        let descriptor = Descriptor(owning: number)
+        if address.withPointer({ Foundation.connect(number, $0, $1) }) == 0 { return descriptor }
+        let started = errno
+        guard started == EINPROGRESS || started == EINTR else { throw failure(started, place: place) }
+        guard waitForOutput(number, until: deadline, time: time) else { throw failure(ETIMEDOUT, place: place) }
+        var status: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(number, SOL_SOCKET, SO_ERROR, &status, &length)
+        guard status == 0 else { throw failure(status, place: place) }
+        return descriptor
+    }
+
+    private static func waitForOutput(_ number: Int32, until deadline: Instant, time: any TimeSource) -> Bool {
+        while true {
+            var entry = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+            let left = deadline.nanoseconds(since: time.now())
+            if poll(&entry, 1, Int32(clamping: left / 1_000_000)) > 0 { return true }
+            if left == 0 { return false }
+        }
+    }
+
+    private static func failure(_ number: Int32, place: String) -> TransportError {
+        switch number {
+        case ECONNREFUSED:
+            TransportError(
+                kind: .refused, what: "nothing listens there", place: place,
+                mend: "start the coordinator first, and check host and port")
+        case ETIMEDOUT:
+            TransportError(
+                kind: .timedOut, what: "no answer in time", place: place,
+                mend: "check the address, the route and the firewall")
+        case EHOSTUNREACH, ENETUNREACH:
+            TransportError(
+                kind: .unreachable, what: SystemCall.text(number), place: place, mend: "check the address and the route"
+            )
+        default: .system("connect", number, place: place)
+        }
+    }
+}

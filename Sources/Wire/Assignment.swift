@@ -1,0 +1,131 @@
+internal import CWire
+
+/// What a worker is to hold and how it is to compute and answer.
+package struct Assignment: Sendable, Equatable {
+    /// Slices `rank` of the experts `experts` of the layer `layer`.
+    package struct SlotGroup: Sendable, Equatable {
+        package var layer: Int
+        package var rank: Int
+        package var experts: [Int]
+
+        package init(layer: Int, rank: Int, experts: [Int]) {
+            self.layer = layer
+            self.rank = rank
+            self.experts = experts
+        }
+    }
+
+    package var epoch: UInt32
+    /// The coordinator's path to the checkpoint, for a worker that has none of its own.
+    package var modelPath: String
+    package var modelFingerprint: [UInt8]
+    /// The arithmetic, by its name on the command line: "f32" or "fast".
+    package var compute: String
+    /// Hidden size and dtype of the rows of both directions.
+    package var rowShape: RowShape
+    package var tensorParallelSize: Int
+    /// The most rows that one dispatch will have.
+    package var maximumRows: Int
+    package var slots: [SlotGroup]
+
+    package init(
+        epoch: UInt32, modelPath: String, modelFingerprint: [UInt8], compute: String, rowShape: RowShape,
+        tensorParallelSize: Int, maximumRows: Int, slots: [SlotGroup]
+    ) {
+        self.epoch = epoch
+        self.modelPath = modelPath
+        self.modelFingerprint = modelFingerprint
+        self.compute = compute
+        self.rowShape = rowShape
+        self.tensorParallelSize = tensorParallelSize
+        self.maximumRows = maximumRows
+        self.slots = slots
+    }
+}
+
+extension Assignment {
+    init(decoding payload: UnsafeRawBufferPointer) throws(ControlError) {
+        self = try ProtobufCodec.assignment.decode(payload) { (raw) throws(ControlError) in
+            Assignment(
+                epoch: raw.epoch,
+                modelPath: try ProtobufField.text(raw.model_path, field: "model_path", limit: WireLimit.pathBytes),
+                modelFingerprint: try ProtobufField.bytes(
+                    raw.model_fingerprint, field: "model_fingerprint", limit: WireLimit.fingerprintBytes),
+                compute: try ProtobufField.text(raw.compute, field: "compute", limit: WireLimit.nameBytes),
+                rowShape: try decodedShape(of: raw),
+                tensorParallelSize: Int(raw.tensor_parallel_size), maximumRows: Int(raw.maximum_rows),
+                slots: try decodedSlots(of: raw))
+        }
+    }
+
+    func encoded() throws(ControlError) -> [UInt8] {
+        try ProtobufCodec.assignment.encode { (raw, memory) throws(ControlError) in
+            raw.epoch = epoch
+            raw.model_path = try memory.string(modelPath, field: "model_path", limit: WireLimit.pathBytes)
+            raw.model_fingerprint = try memory.bytes(
+                modelFingerprint, field: "model_fingerprint", limit: WireLimit.fingerprintBytes)
+            raw.compute = try memory.string(compute, field: "compute", limit: WireLimit.nameBytes)
+            raw.wire_dtype = UInt32(rowShape.dtype.rawValue)
+            raw.hidden_size = UInt32(rowShape.hiddenSize)
+            raw.tensor_parallel_size = UInt32(tensorParallelSize)
+            raw.maximum_rows = UInt32(maximumRows)
+            try fillSlots(of: &raw, memory)
+        }
+    }
+
+    private func fillSlots(of raw: inout Cohort__Wire__Assignment, _ memory: ProtobufMemory) throws(ControlError) {
+        guard slots.count <= WireLimit.slotGroups else {
+            throw .tooLong(field: "slots", count: slots.count, limit: WireLimit.slotGroups)
+        }
+        var pointers: [UnsafeMutablePointer<Cohort__Wire__SlotGroup>?] = []
+        for group in slots {
+            guard group.experts.count <= WireLimit.expertsPerGroup else {
+                throw .tooLong(field: "experts", count: group.experts.count, limit: WireLimit.expertsPerGroup)
+            }
+            var rawGroup = Cohort__Wire__SlotGroup()
+            cohort__wire__slot_group__init(&rawGroup)
+            rawGroup.layer = UInt32(group.layer)
+            rawGroup.rank = UInt32(group.rank)
+            rawGroup.n_experts = group.experts.count
+            rawGroup.experts = memory.array(group.experts.map { UInt32($0) })
+            pointers.append(memory.array([rawGroup]))
+        }
+        raw.n_slots = pointers.count
+        raw.slots = memory.array(pointers)
+    }
+}
+
+private func decodedShape(of raw: Cohort__Wire__Assignment) throws(ControlError) -> RowShape {
+    guard let byte = UInt8(exactly: raw.wire_dtype), let dtype = WireDType(rawValue: byte) else {
+        throw .outOfRange(field: "wire_dtype", value: UInt64(raw.wire_dtype))
+    }
+    guard (1...WireLimit.hiddenSize).contains(Int(raw.hidden_size)) else {
+        throw .outOfRange(field: "hidden_size", value: UInt64(raw.hidden_size))
+    }
+    return RowShape(hiddenSize: Int(raw.hidden_size), dtype: dtype)
+}
+
+private func decodedSlots(of raw: Cohort__Wire__Assignment) throws(ControlError) -> [Assignment.SlotGroup] {
+    guard raw.n_slots <= WireLimit.slotGroups else {
+        throw .tooLong(field: "slots", count: raw.n_slots, limit: WireLimit.slotGroups)
+    }
+    var groups: [Assignment.SlotGroup] = []
+    for group in UnsafeBufferPointer(start: raw.slots, count: raw.n_slots).compactMap({ $0?.pointee }) {
+        guard group.n_experts <= WireLimit.expertsPerGroup else {
+            throw .tooLong(field: "experts", count: group.n_experts, limit: WireLimit.expertsPerGroup)
+        }
+        let experts = UnsafeBufferPointer(start: group.experts, count: group.n_experts).map { Int($0) }
+        groups.append(Assignment.SlotGroup(layer: Int(group.layer), rank: Int(group.rank), experts: experts))
+    }
+    return groups
+}
+
+extension ProtobufCodec<Cohort__Wire__Assignment> {
+    static var assignment: Self {
+        Self(
+            kind: .assignment, initialize: cohort__wire__assignment__init,
+            size: cohort__wire__assignment__get_packed_size,
+            pack: cohort__wire__assignment__pack, unpack: cohort__wire__assignment__unpack,
+            free: cohort__wire__assignment__free_unpacked)
+    }
+}

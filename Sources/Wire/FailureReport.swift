@@ -1,0 +1,37 @@
+internal import CWire
+
+/// One side cannot go on with the other, and says why in one line.
+package struct FailureReport: Sendable, Equatable {
+    package var message: String
+    /// The exit status that the sender's process would end with.
+    package var status: Int
+
+    package init(message: String, status: Int) {
+        self.message = message
+        self.status = status
+    }
+
+    init(decoding payload: UnsafeRawBufferPointer) throws(ControlError) {
+        self = try ProtobufCodec.failure.decode(payload) { (raw) throws(ControlError) in
+            FailureReport(
+                message: try ProtobufField.text(raw.message, field: "message", limit: WireLimit.messageBytes),
+                status: Int(raw.status))
+        }
+    }
+
+    func encoded() throws(ControlError) -> [UInt8] {
+        try ProtobufCodec.failure.encode { (raw, memory) throws(ControlError) in
+            raw.message = try memory.string(message, field: "message", limit: WireLimit.messageBytes)
+            raw.status = UInt32(status)
+        }
+    }
+}
+
+extension ProtobufCodec<Cohort__Wire__Failure> {
+    static var failure: Self {
+        Self(
+            kind: .failure, initialize: cohort__wire__failure__init, size: cohort__wire__failure__get_packed_size,
+            pack: cohort__wire__failure__pack, unpack: cohort__wire__failure__unpack,
+            free: cohort__wire__failure__free_unpacked)
+    }
+}

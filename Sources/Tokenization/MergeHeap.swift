@@ -30,9 +30,9 @@ struct MergeHeap {
         var parent = 0
         while true {
             var smallest = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < keys.count && keys[child] < keys[smallest] {
-                smallest = child
-            }
+            let left = 2 * parent + 1
+            if left < keys.count, keys[left] < keys[smallest] { smallest = left }
+            if left + 1 < keys.count, keys[left + 1] < keys[smallest] { smallest = left + 1 }
             guard smallest != parent else { return }
             keys.swapAt(parent, smallest)
             parent = smallest

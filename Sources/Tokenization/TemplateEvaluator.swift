@@ -9,9 +9,9 @@ struct TemplateEvaluator {
     private var bytesLeft = maximumByteCount
 
     /// Expressions and rounds of one rendering: a thousand messages take some 50,000.
-    static let maximumStepCount = 10_000_000
-    /// Bytes of all strings made on the way, the output included.
-    static let maximumByteCount = 1 << 30
+    static let maximumStepCount = 1_000_000
+    /// Bytes of all strings made on the way, the output included: some five times the size of the messages.
+    static let maximumByteCount = 1 << 27
 
     init(globals: [String: TemplateValue]) {
         scopes = [globals]

@@ -7,7 +7,7 @@ struct Vocabulary: Sendable {
     private var special: [Bool]
 
     /// Ids past this are taken for a broken file: the largest published vocabularies have 262,144.
-    static let maximumCount = 1 << 24
+    static let maximumCount = 1 << 21
 
     /// - Parameter tokens: text as it stands in the file, by id; nil for unused ids.
     init(tokens: [String?], specialIDs: [Int]) {

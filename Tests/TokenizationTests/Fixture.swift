@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 import Tokenization
 
 /// The files beside the tests.
@@ -13,8 +14,21 @@ enum Fixture {
         try JSONDecoder().decode(type, from: Data(bytes(name)))
     }
 
+    static func object(_ name: String) throws -> [String: Any] {
+        let value = try JSONSerialization.jsonObject(with: Data(bytes(name)))
+        return try #require(value as? [String: Any])
+    }
+
     static func tokenizer() throws -> Tokenizer {
         try Tokenizer(folder: folder)
+    }
+
+    /// The tokenizer that `file`, a changed tokenizer.json, makes.
+    static func tokenizer(from file: [String: Any]) throws -> Tokenizer {
+        try Tokenizer(
+            tokenizerJSON: Array(JSONSerialization.data(withJSONObject: file)),
+            configJSON: bytes("tokenizer_config.json"),
+            folder: "changed")
     }
 }
 

@@ -43,7 +43,9 @@ final class Deployment {
         let secret = Self.randomSecret()
         let listener = try TCPListener(host: "127.0.0.1", port: 0)
         let names = (1...count).map { "worker-\($0)" }
-        let seats = try Seating(model, parallelism: parallelism, names: names, weights: nil)
+        let seats = try Seating(
+            model, parallelism: parallelism,
+            applicants: names.map { Seating.Applicant(name: $0, weight: 1, modelPath: nil) })
         let workers = try LocalWorkers(
             names: names, port: listener.port, secret: secret, threads: max(1, Machine.coreCount / count),
             memoryBytes: Machine.memoryBytes)
@@ -57,8 +59,11 @@ final class Deployment {
         let secret = try ClusterSecret(file: cluster.secretFile)
         let listener = try TCPListener(host: cluster.coordinator.host, port: cluster.coordinator.port)
         let seats = try Seating(
-            model, parallelism: parallelism, names: cluster.workers.map(\.name),
-            weights: cluster.workers.map { Double($0.memoryBytes) })
+            model, parallelism: parallelism,
+            applicants: cluster.workers.map { worker in
+                Seating.Applicant(
+                    name: worker.name, weight: Double(worker.memoryBytes), modelPath: worker.model ?? cluster.model)
+            })
         logger.info("waiting for workers", metadata: ["address": "\(listener.address)", "count": "\(seats.seats.count)"])
         try self.init(
             model, seats, listener: listener, secret: secret, workers: nil,

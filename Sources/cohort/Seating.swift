@@ -2,6 +2,7 @@ internal import Checkpoint
 internal import Cluster
 internal import Dispatcher
 internal import Experts
+internal import Foundation
 internal import Wire
 
 /// From a placement to what each worker is told: its seat, with its experts.
@@ -10,8 +11,16 @@ struct Seating {
     let shape: RowShape
     let seats: [WorkerSeat]
 
-    /// - Parameter weights: the workers' capacities; nil: all the same.
-    init(_ model: Deployment.Model, parallelism: Parallelism, names: [String], weights: [Double]?) throws {
+    /// A worker before it has a place.
+    struct Applicant {
+        let name: String
+        /// Capacity, in any unit.
+        let weight: Double
+        /// The checkpoint's folder on its host; nil: where the coordinator has it.
+        let modelPath: String?
+    }
+
+    init(_ model: Deployment.Model, parallelism: Parallelism, applicants: [Applicant]) throws {
         let checkpoint = model.checkpoint
         let config = checkpoint.config
         guard parallelism.tensor <= config.expertIntermediateSize else {
@@ -21,17 +30,18 @@ struct Seating {
         }
         let placement = try Placement.uniform(
             layers: model.expertLayers, experts: config.expertCount, parallelism: parallelism,
-            workerWeights: weights ?? Array(repeating: 1, count: parallelism.workers))
+            workerWeights: applicants.map(\.weight))
         let shape = RowShape(hiddenSize: config.hiddenSize, dtype: model.exchange.onTheWire)
         let fingerprint = try checkpoint.fingerprint
         let layer = model.expertLayers.first ?? config.denseLayerCount
         let expert = try ExpertWeights(from: checkpoint, layer: layer, expert: 0)
-        seats = names.enumerated().map { worker, name in
+        let folder = URL(fileURLWithPath: checkpoint.folder).path
+        seats = applicants.enumerated().map { worker, applicant in
             let slots = placement.slots(of: worker)
             return WorkerSeat(
-                name: name,
+                name: applicant.name,
                 assignment: Assignment(
-                    epoch: UInt32(truncatingIfNeeded: placement.epoch), modelPath: checkpoint.folder,
+                    epoch: UInt32(truncatingIfNeeded: placement.epoch), modelPath: applicant.modelPath ?? folder,
                     modelFingerprint: fingerprint, compute: model.processor.compute.rawValue, rowShape: shape,
                     tensorParallelSize: parallelism.tensor, maximumRows: model.maximumTokens,
                     slots: Self.groups(slots)),

@@ -35,8 +35,8 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: "Seconds to go on dialling a coordinator that does not answer.")
     var connectTimeout = 60
 
-    @Flag(help: "Join again when the coordinator leaves, until the connect timeout passes without one.")
-    var keepAlive = false
+    @Flag(help: "Join again when the coordinator has left or is lost, instead of ending.")
+    var rejoin = false
 
     @Flag(help: "Log warnings and errors only.")
     var quiet = false
@@ -68,7 +68,15 @@ struct WorkerCommand: ParsableCommand {
         }
         let signals = StopSignals { service.stop() }
         defer { signals.cancel() }
-        repeat { try service.run() } while keepAlive && !service.isStopped
+        repeat { try serve(service, logger) } while rejoin && !service.isStopped
+    }
+
+    private func serve(_ service: WorkerService, _ logger: Logger) throws {
+        do {
+            try service.run()
+        } catch WorkerError.lostCoordinator(let peer, let reason) where rejoin {
+            logger.warning("coordinator lost", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
+        }
     }
 
     private func address() throws -> (host: String, port: Int) {

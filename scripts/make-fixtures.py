@@ -3,7 +3,7 @@
 
 usage: scripts/make-fixtures.py SHARED [NAME ...]
 
-SHARED is the folder that holds `fixtures/` and `oracle/` of this project; its oracle needs torch, transformers,
+SHARED is the folder with `fixtures/` and `oracle/` of this project; the oracle needs torch, transformers,
 safetensors, tokenizers and numpy. Without names all are made. The two `tiny-*` are copied; the others are small members of
 the family that those two leave out, made and computed by the oracle.
 """

@@ -64,7 +64,8 @@ final class Deployment {
                 Seating.Applicant(
                     name: worker.name, weight: Double(worker.memoryBytes), modelPath: worker.model ?? cluster.model)
             })
-        logger.info("waiting for workers", metadata: ["address": "\(listener.address)", "count": "\(seats.seats.count)"])
+        logger.info(
+            "waiting for workers", metadata: ["address": "\(listener.address)", "count": "\(seats.seats.count)"])
         try self.init(
             model, seats, listener: listener, secret: secret, workers: nil,
             timeout: .milliseconds(cluster.joinTimeoutMilliseconds), logger: logger)

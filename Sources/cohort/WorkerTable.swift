@@ -10,7 +10,9 @@ struct WorkerTable {
     }
 
     var text: String {
-        let head = ["worker", "experts held", "weights", "resident", "rows served", "pairs", "bytes in", "bytes out", "busy"]
+        let head = [
+            "worker", "experts held", "weights", "resident", "rows served", "pairs", "bytes in", "bytes out", "busy",
+        ]
         let rows = activity.map { worker in
             [
                 worker.name, "\(worker.slotCount)", "\(ByteCount(worker.weightBytes))",

@@ -40,7 +40,8 @@ import Testing
 
     @Test("R1's published numbers")
     func published() throws {
-        let rotary = Rotary(try ModelConfig(path: Repository.path("Tests/ClusterTests/Fixtures/deepseek-r1/config.json")))
+        let rotary = Rotary(
+            try ModelConfig(path: Repository.path("Tests/ClusterTests/Fixtures/deepseek-r1/config.json")))
         for (index, expected) in [(0, 1.0), (10, 0.0562341), (11, 0.0390069), (16, 0.0055), (31, 3.33380e-6)] {
             #expect(abs(Double(rotary.inverseFrequencies[index]) - expected) < 1e-5 * expected)
         }

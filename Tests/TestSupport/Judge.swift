@@ -1,5 +1,5 @@
-/// Holds candidates against a reference, with the bounds of honest implementations: f32 to 1e-4 of the largest logit with
-/// every expert and token equal (but where the reference itself is nearly tied), bf16 by medians and margins.
+/// Holds candidates against a reference, with the bounds of honest implementations: f32 to 1e-4 of the largest logit
+/// with every expert and token equal (but where the reference itself is nearly tied), bf16 by medians and margins.
 package struct Judge {
     package enum Mode: Sendable {
         case f32
@@ -62,6 +62,7 @@ package struct Judge {
         }
     }
 
+    /// Up to the first token that differs: what follows it has another prefix.
     private mutating func holdRouting(_ candidate: Candidate, _ prompt: Reference.Prompt) {
         let gap: Float = mode == .f32 ? 5e-6 : 0
         for reference in prompt.routing {
@@ -69,7 +70,8 @@ package struct Judge {
                 complaints.append("\(prompt.name): no routing of layer \(reference.layer)")
                 continue
             }
-            for position in layer.experts.indices where reference.gap[position] > gap {
+            let shared = prompt.ids.count + zip(candidate.ids, prompt.greedy.ids).prefix { $0 == $1 }.count
+            for position in layer.experts.indices.prefix(shared) where reference.gap[position] > gap {
                 sameExperts.append(layer.experts[position].sorted() == reference.experts[position])
             }
         }

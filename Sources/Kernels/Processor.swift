@@ -4,7 +4,7 @@ package struct Processor: Sendable {
     package let team: ThreadTeam
     package let compute: Compute
 
-    /// Blocks that each thread gets of a matrix, if they don't come out too small or too large: enough to level the threads.
+    /// Blocks of a matrix for each thread, if they don't come out too small or too large: enough to level the threads.
     private static let blocksPerThread = 4
     /// Kernels work on up to this many rows side by side.
     private static let rowsPerGroup = 8

@@ -149,7 +149,8 @@ void NAME(attend)(const cohort_attention *attention, const float *queries, size_
                   float *outputs, size_t output_stride) {
     for (uint32_t h = 0; h < heads; h += HEADS) {
         uint32_t few = heads - h < HEADS ? heads - h : HEADS;
-        attend_few(attention, queries + h * query_stride, query_stride, few, outputs + h * output_stride, output_stride);
+        attend_few(
+            attention, queries + h * query_stride, query_stride, few, outputs + h * output_stride, output_stride);
     }
 }
 

@@ -28,7 +28,8 @@ INLINE void widen_run(enum order order, uint32_t dtype, const uint8_t *row, stru
         *output = load_weights_part(order, dtype, row + column * byte_size(dtype), run.end - column);
 }
 
-static void widen_run_of_any_dtype(enum order order, uint32_t dtype, const uint8_t *row, struct run run, lanes *output) {
+static void widen_run_of_any_dtype(enum order order, uint32_t dtype, const uint8_t *row, struct run run,
+                                   lanes *output) {
     if (order == ORDER_PAIRS) {
         if (dtype == COHORT_BF16) return widen_run(ORDER_PAIRS, COHORT_BF16, row, run, output);
         return widen_run(ORDER_PAIRS, COHORT_F8_E4M3, row, run, output);
@@ -123,7 +124,8 @@ INLINE void add_panel_to_all(enum order order, bool scaled, const struct panel *
 
 static void add_panel_in_order(enum order order, const struct panel *panel, bool scaled, uint32_t first,
                                const uint8_t *input, size_t stride, uint32_t count, lanes (*totals)[PANEL_ROWS]) {
-    if (order == ORDER_WIDENED) return add_panel_to_all(ORDER_WIDENED, false, panel, first, input, stride, count, totals);
+    if (order == ORDER_WIDENED)
+        return add_panel_to_all(ORDER_WIDENED, false, panel, first, input, stride, count, totals);
     if (order == ORDER_PAIRS) {
         if (scaled) return add_panel_to_all(ORDER_PAIRS, true, panel, first, input, stride, count, totals);
         return add_panel_to_all(ORDER_PAIRS, false, panel, first, input, stride, count, totals);

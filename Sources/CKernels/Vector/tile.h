@@ -77,7 +77,7 @@ INLINE void add_step(enum order order, uint32_t inputs, const lanes weights[GROU
     }
 }
 
-// sums[t][r] += input row t * matrix row r over one run of `columns`; order, dtype and inputs are known to the compiler.
+// sums[t][r] += input row t * matrix row r over one run of `columns`. The compiler knows order, dtype and inputs.
 INLINE void add_run(enum order order, uint32_t dtype, uint32_t inputs, struct tile tile, uint32_t columns,
                     lanes sums[TILE_INPUTS][GROUP_ROWS]) {
     const uint32_t width = step_columns(order);

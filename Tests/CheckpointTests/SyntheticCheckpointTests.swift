@@ -65,6 +65,23 @@ internal import Testing
         #expect(Set(bias).count == 8 && bias.allSatisfy { abs($0) < 0.3 })
     }
 
+    @Test("tensors larger than what a thread makes at a time are random to their end, and no two are the same")
+    func largeTensors() throws {
+        let config = SampleConfig.v2.setting(["vocab_size": "50001"])
+        let written = try Written(config: config)
+        let checkpoint = try Checkpoint(folder: written.output.path)
+        defer { withExtendedLifetime(written) {} }
+        let embedding = try checkpoint.matrix(TensorName.embedding, rows: 50_001, columns: 48)
+        let rows = [0, 1, 25_000, 43_689, 43_690, 43_691, 50_000].map {
+            Self.values(embedding.slice(rows: $0..<$0 + 1))
+        }
+        #expect(Set(rows).count == rows.count)
+        #expect(rows.allSatisfy { abs(Self.deviation($0) - 1) < 0.5 })
+        let names = LayerTensorNames(layer: 1).sharedExpert
+        let gate = Self.values(try checkpoint.matrix(names.gate, rows: 40, columns: 48))
+        #expect(gate != Self.values(try checkpoint.matrix(names.up, rows: 40, columns: 48)))
+    }
+
     @Test("the rows of end tokens in the head are small, and MTP layers repeat embedding and head")
     func heads() throws {
         let config = SampleConfig.v3.setting(["eos_token_id": "[1, 95]"])

@@ -56,12 +56,21 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .tests("KernelsTests", ["Kernels", "CKernels"]),
-        .tests("CheckpointTests", ["Checkpoint", "Kernels"]),
-        .tests("TokenizationTests", ["Tokenization"]),
+        .tests("CheckpointTests", ["Checkpoint", "Kernels"], exclude: ["Fixtures"]),
+        .tests("TokenizationTests", ["Tokenization"], exclude: ["Fixtures"]),
+        .tests(
+            "DispatcherTests",
+            [
+                "Dispatcher", "Worker", "Transport", "Wire", "Cluster", "Checkpoint", "Experts", "Kernels", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .tests("ModelTests", ["Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
+        .tests("ServingTests", ["Serving", "Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
         .tests("WireTests", ["Wire"]),
         .tests("TransportTests", ["Transport", "Wire"]),
-        .tests("ClusterTests", ["Cluster", "Checkpoint"]),
+        .tests("ClusterTests", ["Cluster", "Checkpoint"], exclude: ["Fixtures"]),
     ]
 )
 
@@ -70,7 +79,7 @@ extension Target {
         .target(name: name, dependencies: dependencies, swiftSettings: strict)
     }
 
-    static func tests(_ name: String, _ dependencies: [Dependency]) -> Target {
-        .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+    static func tests(_ name: String, _ dependencies: [Dependency], exclude: [String] = []) -> Target {
+        .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
     }
 }

@@ -30,7 +30,8 @@ package struct Activations {
         let rowRange = rowRange ?? 0..<rows
         let columnRange = columnRange ?? 0..<columns
         precondition(rowRange.lowerBound >= 0 && rowRange.upperBound <= rows, "rows outside the activations")
-        precondition(columnRange.lowerBound >= 0 && columnRange.upperBound <= columns, "columns outside the activations")
+        precondition(
+            columnRange.lowerBound >= 0 && columnRange.upperBound <= columns, "columns outside the activations")
         let offset = rowRange.lowerBound * stride + columnRange.lowerBound
         let moved: Values =
             switch values {

@@ -1,6 +1,139 @@
 internal import CKernels
 
-/// One instruction set's kernels. All sets give the same bits.
+/// One instruction set's kernels. All sets give the same bits (the payload of a NaN excepted), and a row of an answer
+/// does not depend on which other rows are computed with it.
 package struct KernelSet: Sendable {
     private let table: cohort_kernels
+
+    /// The sets that this machine can run, best first, the scalar twin last.
+    package static func available() -> [KernelSet] {
+        let capacity = 8
+        return withUnsafeTemporaryAllocation(of: UnsafePointer<cohort_kernels>?.self, capacity: capacity) { tables in
+            let count = cohort_kernels_available(tables.baseAddress, capacity)
+            return tables[..<count].compactMap { $0.map { KernelSet(table: $0.pointee) } }
+        }
+    }
+
+    private init(table: cohort_kernels) {
+        self.table = table
+    }
+
+    /// "avx512bf16", "avx512", "avx2", "neon" or "scalar".
+    package var name: String { String(cString: table.name) }
+
+    /// `output[t * stride + n] = sum over c of input[t, c] * matrix[rows.lowerBound + n, c]` for n in 0..<rows.count.
+    package func product(
+        _ matrix: WeightMatrix, rows: Range<Int>, _ input: Activations, into output: UnsafeMutablePointer<Float>,
+        stride: Int
+    ) {
+        precondition(input.columns == matrix.columns, "a product's input must be as wide as its matrix")
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= matrix.rows, "rows outside the matrix")
+        var input = input.table
+        withExtendedLifetime(matrix.owner) {
+            var matrix = matrix.table
+            table.product(&matrix, UInt32(rows.lowerBound), UInt32(rows.count), &input, output, stride)
+        }
+    }
+
+    /// One token's attention for some of its heads.
+    /// - Parameters:
+    ///   - queries: [heads, latent + rope], `queryStride` apart.
+    ///   - outputs: [heads, latent], `outputStride` apart: the latents, weighted by the softmax of the scores.
+    package func attend(
+        _ cache: LatentCacheView, queries: UnsafePointer<Float>, queryStride: Int, heads: Int,
+        into outputs: UnsafeMutablePointer<Float>, outputStride: Int
+    ) {
+        var attention = cache.table
+        table.attend(&attention, queries, queryStride, UInt32(heads), outputs, outputStride)
+    }
+
+    /// `output = input / sqrt(mean(input^2) + epsilon) * gain`; may be in place.
+    package func rmsNorm(
+        _ input: UnsafePointer<Float>, gain: UnsafePointer<Float>, epsilon: Float, count: Int,
+        into output: UnsafeMutablePointer<Float>
+    ) {
+        table.rms_norm(input, gain, epsilon, UInt32(count), output)
+    }
+
+    /// `output = silu(gate) * up`; may be in place.
+    package func swiglu(
+        gate: UnsafePointer<Float>, up: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<Float>
+    ) {
+        table.swiglu(gate, up, UInt32(count), output)
+    }
+
+    /// `sum += weight * values`, rounded once per element.
+    package func accumulate(
+        _ values: UnsafePointer<Float>, weight: Float, count: Int, into sum: UnsafeMutablePointer<Float>
+    ) {
+        table.accumulate(weight, values, UInt32(count), sum)
+    }
+
+    /// `values = 1 / (1 + exp(-values))`
+    package func sigmoid(_ values: UnsafeMutablePointer<Float>, count: Int) {
+        table.sigmoid(values, UInt32(count))
+    }
+
+    /// `values = exp(values - max) / sum`
+    package func softmax(_ values: UnsafeMutablePointer<Float>, count: Int) {
+        table.softmax(values, UInt32(count))
+    }
+
+    /// `output = exp(values)`, less than 2 units in the last place off, 0 below -87; may be in place.
+    package func exponential(
+        _ values: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<Float>
+    ) {
+        table.exponential(values, UInt32(count), output)
+    }
+
+    /// Rounds f32 to bf16, to nearest even; NaN stays NaN.
+    package func narrow(_ values: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<UInt16>) {
+        table.narrow_bf16(values, UInt32(count), output)
+    }
+
+    /// Widens bf16 to f32, exactly.
+    package func widen(_ values: UnsafePointer<UInt16>, count: Int, into output: UnsafeMutablePointer<Float>) {
+        table.widen_bf16(values, UInt32(count), output)
+    }
+
+    /// One row of a matrix as f32, [columns], scales multiplied in.
+    package func widenRow(_ matrix: WeightMatrix, row: Int, into output: UnsafeMutablePointer<Float>) {
+        precondition(row >= 0 && row < matrix.rows, "row outside the matrix")
+        withExtendedLifetime(matrix.owner) {
+            var matrix = matrix.table
+            table.widen_row(&matrix, UInt32(row), output)
+        }
+    }
+}
+
+extension Activations {
+    fileprivate var table: cohort_rows {
+        switch values {
+        case .f32(let pointer): rows(pointer, COHORT_F32)
+        case .bf16(let pointer): rows(pointer, COHORT_BF16)
+        }
+    }
+
+    private func rows(_ pointer: UnsafeRawPointer, _ dtype: Int) -> cohort_rows {
+        cohort_rows(values: pointer, stride: stride, count: UInt32(rows), dtype: UInt32(dtype))
+    }
+}
+
+extension WeightMatrix {
+    fileprivate var table: cohort_matrix {
+        cohort_matrix(
+            weights: weights, scales: scales?.values, row_stride: rowStride, dtype: dtype.rawValue,
+            columns: UInt32(columns), scale_stride: UInt32(scales?.stride ?? 0),
+            block_rows: UInt32(scales?.blockRows ?? 0), block_columns: UInt32(scales?.blockColumns ?? 0),
+            row_phase: UInt32(rowPhase), column_phase: UInt32(columnPhase))
+    }
+}
+
+extension LatentCacheView {
+    fileprivate var table: cohort_attention {
+        cohort_attention(
+            pages: pages, dtype: UInt32(dtype == .f32 ? COHORT_F32 : COHORT_BF16),
+            page_positions: UInt32(pagePositions), positions: UInt32(positions), latent: UInt32(latent),
+            rope: UInt32(rope), scale: scale)
+    }
 }

@@ -1,7 +1,19 @@
 // The arithmetic of Cohort: one table of plain functions per instruction set, chosen at run time.
 //
-// Every reduction has one order, fixed by the inner dimension alone: 16 lanes over the columns of each scale block,
-// a fixed tree at the end. The scalar twin follows the same order with fmaf, so all tables give the same bits.
+// All tables give the same bits (the payload of a NaN excepted), and an output depends on its own row of the matrix and
+// its own row of the input alone: not on how many rows a call has, nor on which of them. So there is one order of
+// reduction, written down here and followed by every table; "fma" rounds once.
+//
+// Lanes. A run of columns is cut into steps. Each of 16 lanes has one f32 sum, which starts at +0:
+//   f32 input, or F32 and F16 weights: a step is 16 columns, lane l does sum = fma(weight[l], input[l], sum);
+//   bf16 input and BF16 or FP8 weights: a step is 32 columns, lane l does sum = fma(weight[2l+1], input[2l+1], sum),
+//     then sum = fma(weight[2l], input[2l], sum). The whole product reads subnormals as zeros, and results that are
+//     subnormal after rounding become zeros, signs kept: this is what VDPBF16PS does.
+// A run's last step is filled up with columns of +0 weights and +0 inputs. Lanes are added up as a tree: l and l + 8,
+// then l and l + 4, l + 2, l + 1.
+//
+// Runs. Weights without scales: the row is one run, its tree is the output. FP8: each block's columns are a run; lane
+// by lane total = fma(sum, scale of the block, total), total starts at +0, and the tree of the totals is the output.
 #pragma once
 
 #include <stddef.h>
@@ -16,8 +28,9 @@ enum {
 };
 
 // A weight matrix [rows, columns], row-major, in its stored dtype; no alignment is assumed of `weights`.
-// FP8: element (r, c) is value * scales[((row_phase + r) / block_rows) * scale_stride + (column_phase + c) / block_columns].
-// The phases say where a slice of a bigger matrix begins in that matrix's first block.
+// FP8: element (r, c) is value * scales[i * scale_stride + j], i = (row_phase + r) / block_rows,
+// j = (column_phase + c) / block_columns. The phases say where a slice of a bigger matrix begins in that matrix's first
+// block.
 typedef struct cohort_matrix {
     const void *weights;
     const float *scales;    // NULL unless FP8
@@ -57,15 +70,19 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
                     float *output, size_t output_stride);
 
     // For each of `heads` heads: scores over latent + rope, softmax, sum of the latents.
-    // queries [heads, latent + rope] f32, outputs [heads, latent] f32. Blocks of COHORT_ATTENTION_BLOCK positions, counted
-    // from position 0, in order, with a running maximum.
+    // queries [heads, latent + rope] f32, outputs [heads, latent] f32. Blocks of COHORT_ATTENTION_BLOCK positions,
+    // counted from position 0, in order, with a running maximum: a score is the product of query and position (f32
+    // input) times scale; then for the block's weights p = exp(score - maximum), absent positions 0,
+    // total = fma(total, exp(old maximum - maximum), tree(p[0..15] + p[16..31])) and
+    // output = output * exp(old maximum - maximum), output = fma(p, latent, output) position by position; at the end
+    // output / total.
     void (*attend)(const cohort_attention *attention, const float *queries, size_t query_stride, uint32_t heads,
                    float *outputs, size_t output_stride);
 
-    // output = input / sqrt(mean(input^2) + epsilon) * gain
+    // output = (input * (1 / sqrt(mean(input^2) + epsilon))) * gain; the squares are one run of lanes. May be in place.
     void (*rms_norm)(const float *input, const float *gain, float epsilon, uint32_t count, float *output);
 
-    // output = silu(gate) * up
+    // output = gate / (1 + exp(-gate)) * up. May be in place.
     void (*swiglu)(const float *gate, const float *up, uint32_t count, float *output);
 
     // sum += weight * values, one fused multiply-add per element
@@ -74,8 +91,11 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     // values = 1 / (1 + exp(-values))
     void (*sigmoid)(float *values, uint32_t count);
 
-    // values = exp(values - max) / sum
+    // values = exp(values - max) / sum; the sum is one run of lanes
     void (*softmax)(float *values, uint32_t count);
+
+    // The exponential that all of the above use: below 2 units in the last place off; 0 below -87.
+    void (*exponential)(const float *values, uint32_t count, float *output);
 
     // Round to nearest even; NaN stays NaN.
     void (*narrow_bf16)(const float *values, uint32_t count, uint16_t *output);

@@ -1,0 +1,61 @@
+// What works on single vectors, number by number.
+#include "../tables.h"
+#include "numbers.h"
+
+void cohort_scalar_rms_norm(const float *input, const float *gain, float epsilon, uint32_t count, float *output) {
+    float squares[LANES] = {0};
+    for (uint32_t i = 0; i < count; i++) squares[i % LANES] = fmaf(input[i], input[i], squares[i % LANES]);
+    float factor = 1.0f / sqrtf(tree(squares) / (float)count + epsilon);
+    for (uint32_t i = 0; i < count; i++) output[i] = input[i] * factor * gain[i];
+}
+
+void cohort_scalar_swiglu(const float *gate, const float *up, uint32_t count, float *output) {
+    for (uint32_t i = 0; i < count; i++) output[i] = gate[i] / (exp_scalar(-gate[i]) + 1.0f) * up[i];
+}
+
+void cohort_scalar_sigmoid(float *values, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) values[i] = 1.0f / (exp_scalar(-values[i]) + 1.0f);
+}
+
+void cohort_scalar_accumulate(float weight, const float *values, uint32_t count, float *sum) {
+    for (uint32_t i = 0; i < count; i++) sum[i] = fmaf(weight, values[i], sum[i]);
+}
+
+void cohort_scalar_exponential(const float *values, uint32_t count, float *output) {
+    for (uint32_t i = 0; i < count; i++) output[i] = exp_scalar(values[i]);
+}
+
+void cohort_scalar_softmax(float *values, uint32_t count) {
+    float maximum = -INFINITY, sums[LANES] = {0};
+    for (uint32_t i = 0; i < count; i++) maximum = values[i] > maximum ? values[i] : maximum;
+    for (uint32_t i = 0; i < count; i++) {
+        values[i] = exp_scalar(values[i] - maximum);
+        sums[i % LANES] += values[i];
+    }
+    float total = tree(sums);
+    for (uint32_t i = 0; i < count; i++) values[i] /= total;
+}
+
+static uint16_t bf16_of_float(float value) {
+    uint32_t bits = bits_of_float(value);
+    if (isnan(value)) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+void cohort_scalar_narrow_bf16(const float *values, uint32_t count, uint16_t *output) {
+    for (uint32_t i = 0; i < count; i++) output[i] = bf16_of_float(values[i]);
+}
+
+void cohort_scalar_widen_bf16(const uint16_t *values, uint32_t count, float *output) {
+    for (uint32_t i = 0; i < count; i++) output[i] = float_of_bf16(values[i]);
+}
+
+void cohort_scalar_widen_row(const cohort_matrix *matrix, uint32_t row, float *output) {
+    const float *scales = NULL;
+    if (matrix->scales)
+        scales = matrix->scales + (size_t)((matrix->row_phase + row) / matrix->block_rows) * matrix->scale_stride;
+    for (uint32_t c = 0; c < matrix->columns; c++) {
+        float value = float_of(matrix->dtype, matrix->weights, row * matrix->row_stride + c);
+        output[c] = scales ? value * scales[(matrix->column_phase + c) / matrix->block_columns] : value;
+    }
+}

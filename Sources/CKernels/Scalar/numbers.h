@@ -1,0 +1,87 @@
+// Single numbers as the scalar twin computes with them.
+#pragma once
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "CKernels.h"
+
+#pragma STDC FP_CONTRACT OFF
+
+enum { LANES = 16 };
+
+static inline float float_of_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline uint32_t bits_of_float(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static inline float float_of_bf16(uint16_t bits) { return float_of_bits((uint32_t)bits << 16); }
+
+static inline float float_of_f16(uint16_t bits) {
+    float sign = bits & 0x8000 ? -1.0f : 1.0f;
+    uint32_t exponent = bits >> 10 & 31, mantissa = bits & 1023;
+    if (exponent == 0) return sign * (float)mantissa * 0x1p-24f;
+    if (exponent == 31) return mantissa ? NAN : sign * INFINITY;
+    return sign * float_of_bits((exponent + 112) << 23 | mantissa << 13);
+}
+
+static inline float float_of_f8(uint8_t code) {
+    float sign = code & 0x80 ? -1.0f : 1.0f;
+    uint32_t exponent = code >> 3 & 15, mantissa = code & 7;
+    if (exponent == 0) return sign * (float)mantissa * 0x1p-9f;
+    if (exponent == 15 && mantissa == 7) return NAN;
+    return sign * float_of_bits((exponent + 120) << 23 | mantissa << 20);
+}
+
+static inline float float_of(uint32_t dtype, const void *values, size_t index) {
+    uint16_t half;
+    float single;
+    switch (dtype) {
+        case COHORT_F32:
+            memcpy(&single, (const uint8_t *)values + 4 * index, 4);
+            return single;
+        case COHORT_F16:
+            memcpy(&half, (const uint8_t *)values + 2 * index, 2);
+            return float_of_f16(half);
+        case COHORT_BF16:
+            memcpy(&half, (const uint8_t *)values + 2 * index, 2);
+            return float_of_bf16(half);
+        default:
+            return float_of_f8(((const uint8_t *)values)[index]);
+    }
+}
+
+static inline float tree(const float sums[LANES]) {
+    float t[LANES];
+    memcpy(t, sums, sizeof t);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) t[l] += t[l + half];
+    return t[0];
+}
+
+static inline float exp_scalar(float x) {
+    float bounded = x > 89.0f ? 89.0f : x < -88.0f ? -88.0f : x;
+    float shifted = fmaf(bounded, 0x1.715476p+0f, 0x1.8p23f);
+    float n = shifted - 0x1.8p23f;
+    float r = fmaf(n, -0x1.62e4p-1f, bounded);
+    r = fmaf(n, -0x1.7f7d1cp-20f, r);
+    float y = fmaf(0x1.6a2352p-10f, r, 0x1.123a6cp-7f);
+    y = fmaf(y, r, 0x1.5558f4p-5f);
+    y = fmaf(y, r, 0x1.55549p-3f);
+    y = fmaf(y, r, 0x1.fffffcp-2f);
+    y = fmaf(y, r, 1.0f);
+    y = fmaf(y, r, 1.0f);
+    if (isnan(x)) return x;
+    if (x < -87.0f) return 0.0f;
+    int exponent = (int)n, half = exponent >> 1;
+    return y * float_of_bits((uint32_t)(half + 127) << 23) * float_of_bits((uint32_t)(exponent - half + 127) << 23);
+}

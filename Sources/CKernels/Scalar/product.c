@@ -1,0 +1,69 @@
+// The product, number by number, in the order that CKernels.h gives.
+#include "../tables.h"
+#include "numbers.h"
+
+static float zero_if_subnormal(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x; }
+
+// fma that reads subnormals as zeros, and gives zeros for what is still subnormal when rounded to 24 bits.
+static float flushing_fma(float a, float b, float c) {
+    a = zero_if_subnormal(a);
+    b = zero_if_subnormal(b);
+    c = zero_if_subnormal(c);
+    float result = fmaf(a, b, c);
+    if (fabsf(result) > 0x1p-126f || fabsf(c) > 0x1p-60f || isnan(result)) return result;
+    float enlarged = fmaf(a * 0x1p50f, b * 0x1p50f, c * 0x1p100f);  // rounds to 24 bits where `result` may have fewer
+    return fabsf(enlarged) < 0x1p-26f ? copysignf(0.0f, enlarged) : result;
+}
+
+typedef float (*fma_function)(float, float, float);
+
+static float flushing_tree(const float sums[LANES]) {
+    float t[LANES];
+    memcpy(t, sums, sizeof t);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) t[l] = flushing_fma(t[l], 1.0f, t[l + half]);
+    return t[0];
+}
+
+// The sums of the lanes over columns begin ..< end of a run.
+static void sum_run(const cohort_matrix *matrix, size_t row_offset, const cohort_rows *input, size_t input_offset,
+                    uint32_t begin, uint32_t end, bool pairs, float sums[LANES]) {
+    uint32_t width = pairs ? 2 * LANES : LANES;
+    uint32_t padded_end = begin + (end - begin + width - 1) / width * width;
+    for (int l = 0; l < LANES; l++) sums[l] = 0.0f;
+    for (uint32_t i = begin; i < padded_end; i++) {
+        uint32_t at = pairs ? begin + ((i - begin) ^ 1) : i;  // the odd one of a pair comes first
+        uint32_t lane = (at - begin) % width / (width / LANES);
+        float weight = at < end ? float_of(matrix->dtype, matrix->weights, row_offset + at) : 0.0f;
+        float value = at < end ? float_of(input->dtype, input->values, input_offset + at) : 0.0f;
+        sums[lane] = pairs ? flushing_fma(weight, value, sums[lane]) : fmaf(weight, value, sums[lane]);
+    }
+}
+
+static float dot(const cohort_matrix *matrix, uint32_t row, const cohort_rows *input, uint32_t input_row) {
+    bool pairs = input->dtype == COHORT_BF16 && (matrix->dtype == COHORT_BF16 || matrix->dtype == COHORT_F8_E4M3);
+    fma_function fused = pairs ? flushing_fma : fmaf;
+    size_t row_offset = row * matrix->row_stride, input_offset = input_row * input->stride;
+    float sums[LANES], totals[LANES] = {0};
+    if (!matrix->scales) {
+        sum_run(matrix, row_offset, input, input_offset, 0, matrix->columns, pairs, sums);
+        return pairs ? flushing_tree(sums) : tree(sums);
+    }
+    const float *scales =
+        matrix->scales + (size_t)((matrix->row_phase + row) / matrix->block_rows) * matrix->scale_stride;
+    for (uint32_t begin = 0, end; begin < matrix->columns; begin = end) {
+        uint32_t block = (matrix->column_phase + begin) / matrix->block_columns;
+        end = (block + 1) * matrix->block_columns - matrix->column_phase;
+        if (end > matrix->columns) end = matrix->columns;
+        sum_run(matrix, row_offset, input, input_offset, begin, end, pairs, sums);
+        for (int l = 0; l < LANES; l++) totals[l] = fused(sums[l], scales[block], totals[l]);
+    }
+    return pairs ? flushing_tree(totals) : tree(totals);
+}
+
+void cohort_scalar_product(const cohort_matrix *matrix, uint32_t first_row, uint32_t row_count,
+                           const cohort_rows *input, float *output, size_t output_stride) {
+    for (uint32_t t = 0; t < input->count; t++)
+        for (uint32_t n = 0; n < row_count; n++)
+            output[t * output_stride + n] = dot(matrix, first_row + n, input, t);
+}

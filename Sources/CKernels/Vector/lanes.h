@@ -1,0 +1,124 @@
+// Sixteen f32 lanes as one vector; the compiler maps it to 1, 2 or 4 registers of the table's instruction set.
+// A table's target.h says COHORT_TABLE (its name), COHORT_TARGET (its features), COHORT_PAIRS and COHORT_MODE (its ways
+// with pairs of bf16 and with subnormals) and the sizes of its tiles.
+#pragma once
+
+#include <stddef.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "CKernels.h"
+
+#pragma STDC FP_CONTRACT OFF
+#pragma clang diagnostic ignored "-Wpsabi"  // vectors wider than a register are passed to inlined functions alone
+
+#define COHORT_JOIN_(table, name) cohort_##table##_##name
+#define COHORT_JOIN(table, name) COHORT_JOIN_(table, name)
+#define NAME(name) COHORT_JOIN(COHORT_TABLE, name)
+#define INLINE static inline __attribute__((always_inline))
+
+#ifdef COHORT_TARGET
+#pragma clang attribute push(__attribute__((target(COHORT_TARGET))), apply_to = function)
+#endif
+
+enum { LANES = 16 };
+
+typedef float lanes __attribute__((vector_size(64)));
+typedef int32_t i32x16 __attribute__((vector_size(64)));
+typedef uint32_t u32x16 __attribute__((vector_size(64)));
+typedef uint16_t u16x16 __attribute__((vector_size(32)));
+typedef int16_t i16x16 __attribute__((vector_size(32)));
+typedef int8_t i8x16 __attribute__((vector_size(16)));
+typedef _Float16 f16x16 __attribute__((vector_size(32)));
+
+INLINE lanes lanes_fill(float value) { return (lanes){0} + value; }
+
+INLINE lanes lanes_load(const void *at) {
+    lanes values;
+    __builtin_memcpy(&values, at, sizeof values);
+    return values;
+}
+
+INLINE void lanes_store(void *at, lanes values) { __builtin_memcpy(at, &values, sizeof values); }
+
+// The first `count` values, zeros after them.
+INLINE lanes lanes_load_part(const float *at, size_t count) {
+    float padded[LANES] = {0};
+    __builtin_memcpy(padded, at, count * sizeof *at);
+    return lanes_load(padded);
+}
+
+INLINE void lanes_store_part(float *at, lanes values, size_t count) {
+    __builtin_memcpy(at, &values, count * sizeof *at);
+}
+
+INLINE lanes lanes_fma(lanes a, lanes b, lanes c) { return __builtin_elementwise_fma(a, b, c); }
+
+INLINE lanes lanes_select(i32x16 mask, lanes yes, lanes no) {
+    return (lanes)((mask & (i32x16)yes) | (~mask & (i32x16)no));
+}
+
+INLINE lanes lanes_greater(lanes a, lanes b) { return lanes_select(a > b, a, b); }
+
+typedef float f32x8 __attribute__((vector_size(32)));
+typedef float f32x4 __attribute__((vector_size(16)));
+
+INLINE f32x4 lanes_quarters(lanes v) {
+    f32x8 eight = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                  __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    return __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+}
+
+INLINE float lanes_sum(lanes v) {
+    f32x4 four = lanes_quarters(v);
+    f32x4 two = four + __builtin_shufflevector(four, four, 2, 3, 2, 3);
+    return two[0] + two[1];
+}
+
+INLINE lanes lanes_f16(const void *at) {
+    f16x16 values;
+    __builtin_memcpy(&values, at, sizeof values);
+    return __builtin_convertvector(values, lanes);
+}
+
+INLINE lanes lanes_bf16(const void *at) {
+    u16x16 values;
+    __builtin_memcpy(&values, at, sizeof values);
+    return (lanes)(__builtin_convertvector(values, u32x16) << 16);
+}
+
+// E4M3 bits, moved to where F16 has them, are the value / 256, subnormals included; only NaN needs care.
+INLINE lanes lanes_f8_words(i16x16 codes) {
+    i16x16 nan = (codes & 0x7f) == 0x7f;
+    i16x16 moved = ((codes << 7) & (int16_t)0xbf80) | (nan & 0x7c00);
+    return __builtin_convertvector((f16x16)moved, lanes) * 256.0f;
+}
+
+INLINE lanes lanes_f8(const void *at) {
+    i8x16 codes;
+    __builtin_memcpy(&codes, at, sizeof codes);
+    return lanes_f8_words(__builtin_convertvector(codes, i16x16));
+}
+
+// exp(x) = 2^n exp(r), x = n ln 2 + r; 1 + r + r^2 q(r) with q fitted to the least relative error on |r| <= ln 2 / 2.
+INLINE lanes lanes_exp(lanes x) {
+    const lanes rounder = lanes_fill(0x1.8p23f);  // adding it leaves n in the low bits
+    lanes bounded = lanes_select(x > 89.0f, lanes_fill(89.0f), lanes_select(x < -88.0f, lanes_fill(-88.0f), x));
+    lanes shifted = lanes_fma(bounded, lanes_fill(0x1.715476p+0f), rounder);
+    lanes n = shifted - rounder;
+    lanes r = lanes_fma(n, lanes_fill(-0x1.62e4p-1f), bounded);
+    r = lanes_fma(n, lanes_fill(-0x1.7f7d1cp-20f), r);
+    lanes y = lanes_fma(lanes_fill(0x1.6a2352p-10f), r, lanes_fill(0x1.123a6cp-7f));
+    y = lanes_fma(y, r, lanes_fill(0x1.5558f4p-5f));
+    y = lanes_fma(y, r, lanes_fill(0x1.55549p-3f));
+    y = lanes_fma(y, r, lanes_fill(0x1.fffffcp-2f));
+    y = lanes_fma(y, r, lanes_fill(1.0f));
+    y = lanes_fma(y, r, lanes_fill(1.0f));
+    i32x16 exponent = (i32x16)shifted - 0x4b400000;
+    i32x16 half = exponent >> 1;  // 2^128 is no f32: two factors
+    y = y * (lanes)((half + 127) << 23) * (lanes)((exponent - half + 127) << 23);
+    return lanes_select(x < -87.0f, lanes_fill(0.0f), y);
+}
+
+#include COHORT_PAIRS
+#include COHORT_MODE

@@ -1,0 +1,24 @@
+// Pairs of bf16, 32 in a vector, for instruction sets without a dot product of them.
+#pragma once
+
+// sum + the products of the odd, then of the even elements of each pair. The caller has subnormals flushed.
+INLINE lanes pairs_dot(lanes sum, lanes weights, lanes inputs) {
+    u32x16 w = (u32x16)weights, x = (u32x16)inputs;
+    sum = lanes_fma((lanes)(w & 0xffff0000u), (lanes)(x & 0xffff0000u), sum);
+    return lanes_fma((lanes)(w << 16), (lanes)(x << 16), sum);
+}
+
+// 32 E4M3 codes as pairs of bf16, which holds each of them exactly.
+INLINE lanes pairs_f8(const void *at) {
+    i16x16 codes;
+    __builtin_memcpy(&codes, at, sizeof codes);
+    u32x16 odd = (u32x16)lanes_f8_words(codes >> 8);
+    u32x16 even = (u32x16)lanes_f8_words((codes << 8) >> 8);
+    return (lanes)((odd & 0xffff0000u) | (even >> 16));
+}
+
+// 64 codes: the first 32, then the others.
+INLINE void pairs_f8_two(const void *at, lanes *first, lanes *second) {
+    *first = pairs_f8(at);
+    *second = pairs_f8((const uint8_t *)at + 32);
+}

@@ -1,0 +1,21 @@
+// What a team of threads needs of the system and the C library does not hand to Swift.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// The numbers of the processors this process may run on, ascending. Returns how many were written; 0 if the system does
+// not tell.
+size_t cohort_allowed_processors(uint32_t *numbers, size_t capacity);
+
+// Keeps the calling thread on one processor. Returns 0 or an error number.
+int cohort_pin_caller(uint32_t processor);
+
+// Tells the processor that this thread spins.
+static inline void cohort_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __builtin_arm_yield();
+#endif
+}

@@ -1,0 +1,39 @@
+// The functions behind every table.
+#pragma once
+
+#include "CKernels.h"
+
+#define COHORT_DECLARE_TABLE(table)                                                                                   \
+    void cohort_##table##_product(const cohort_matrix *matrix, uint32_t first_row, uint32_t row_count,                \
+                                  const cohort_rows *input, float *output, size_t output_stride);                     \
+    void cohort_##table##_attend(const cohort_attention *attention, const float *queries, size_t query_stride,        \
+                                 uint32_t heads, float *outputs, size_t output_stride);                               \
+    void cohort_##table##_rms_norm(const float *input, const float *gain, float epsilon, uint32_t count,              \
+                                   float *output);                                                                    \
+    void cohort_##table##_swiglu(const float *gate, const float *up, uint32_t count, float *output);                  \
+    void cohort_##table##_accumulate(float weight, const float *values, uint32_t count, float *sum);                  \
+    void cohort_##table##_sigmoid(float *values, uint32_t count);                                                     \
+    void cohort_##table##_softmax(float *values, uint32_t count);                                                     \
+    void cohort_##table##_exponential(const float *values, uint32_t count, float *output);                            \
+    void cohort_##table##_narrow_bf16(const float *values, uint32_t count, uint16_t *output);                         \
+    void cohort_##table##_widen_bf16(const uint16_t *values, uint32_t count, float *output);                          \
+    void cohort_##table##_widen_row(const cohort_matrix *matrix, uint32_t row, float *output);
+
+#define COHORT_TABLE_OF(table)                                                                                        \
+    {                                                                                                                 \
+        .name = #table, .product = cohort_##table##_product, .attend = cohort_##table##_attend,                       \
+        .rms_norm = cohort_##table##_rms_norm, .swiglu = cohort_##table##_swiglu,                                     \
+        .accumulate = cohort_##table##_accumulate, .sigmoid = cohort_##table##_sigmoid,                               \
+        .softmax = cohort_##table##_softmax, .exponential = cohort_##table##_exponential,                             \
+        .narrow_bf16 = cohort_##table##_narrow_bf16, .widen_bf16 = cohort_##table##_widen_bf16,                       \
+        .widen_row = cohort_##table##_widen_row,                                                                      \
+    }
+
+#if defined(__x86_64__)
+COHORT_DECLARE_TABLE(avx512bf16)
+COHORT_DECLARE_TABLE(avx512)
+COHORT_DECLARE_TABLE(avx2)
+#elif defined(__aarch64__)
+COHORT_DECLARE_TABLE(neon)
+#endif
+COHORT_DECLARE_TABLE(scalar)

@@ -1,0 +1,51 @@
+internal import Foundation
+
+/// One safetensors file. Headers, scales and vectors are read; weights are mapped and come from the disk as they are
+/// touched or asked for ahead. Neither reads more of the disk than that, so that a host pays for its own experts alone.
+package final class SafetensorsFile: @unchecked Sendable {
+    package let path: String
+    package let byteSize: Int
+    package let tensors: [String: TensorRecord]
+    private let input: InputFile
+    private let base: UnsafeRawPointer
+
+    /// Reads and checks the header.
+    package init(path: String) throws(CheckpointError) {
+        self.path = path
+        input = try InputFile(path: path, readsAhead: false)
+        byteSize = input.byteSize
+        tensors = try SafetensorsHeader(input).tensors
+        base = try Self.map(path, byteSize)
+    }
+
+    deinit {
+        munmap(UnsafeMutableRawPointer(mutating: base), byteSize)
+    }
+
+    /// The first byte of a tensor of this file; valid while the file is held.
+    func start(of record: TensorRecord) -> UnsafeRawPointer { base + record.byteOffset }
+
+    /// A copy of a small tensor's bytes.
+    func bytes(of record: TensorRecord) throws(CheckpointError) -> [UInt8] {
+        try input.read(record.byteOffset..<record.byteOffset + record.byteCount)
+    }
+
+    /// Asks for the pages of a part of the mapping.
+    static func readAhead(_ start: UnsafeRawPointer, byteCount: Int) {
+        let pageSize = UInt(sysconf(Int32(_SC_PAGESIZE)))
+        let address = UInt(bitPattern: start)
+        let page = address & ~(pageSize - 1)
+        madvise(UnsafeMutableRawPointer(bitPattern: page), Int(address - page) + byteCount, MADV_WILLNEED)
+    }
+
+    private static func map(_ path: String, _ byteSize: Int) throws(CheckpointError) -> UnsafeRawPointer {
+        // A descriptor of its own: the other one's advice is for reads.
+        let input = try InputFile(path: path, readsAhead: true)
+        guard input.byteSize == byteSize else {
+            throw CheckpointError(
+                .unreadable, file: path, problem: "changed its size while it was opened",
+                remedy: "try again when nobody writes to it")
+        }
+        return try input.map()
+    }
+}

@@ -1,0 +1,48 @@
+package import Kernels
+
+/// One tensor that a config calls for.
+package struct TensorSpec: Equatable, Sendable {
+    /// What the tensor is for.
+    package enum Role: Hashable, Sendable {
+        case embedding
+        /// The layers' norms and the final one (nil).
+        case norm(layer: Int?)
+        case attention(layer: Int)
+        case router(layer: Int)
+        case expert(layer: Int, expert: Int)
+        case sharedExpert(layer: Int)
+        case dense(layer: Int)
+        case head
+        /// What an MTP layer has beyond an ordinary layer.
+        case mtp(layer: Int)
+
+        /// nil for the embedding, the final norm and the head.
+        package var layer: Int? {
+            switch self {
+            case .embedding, .head: nil
+            case .norm(let layer): layer
+            case .attention(let layer), .router(let layer), .expert(let layer, _), .sharedExpert(let layer),
+                .dense(let layer), .mtp(let layer):
+                layer
+            }
+        }
+    }
+
+    /// Which of its role's tensors it is.
+    package enum Part: Sendable {
+        case embedding, head, norm, router, routerBias, join
+        case query, queryDown, queryUp, latentDown, latentUp, output
+        case gate, up, down
+    }
+
+    package let name: String
+    package let shape: [Int]
+    package let dtype: WeightDType
+    package let role: Role
+    package let part: Part
+    /// Whether these are the block scales of the tensor of the same role and part.
+    package let isScale: Bool
+
+    package var elementCount: Int { shape.reduce(1, *) }
+    package var byteCount: Int { elementCount * dtype.byteSize }
+}

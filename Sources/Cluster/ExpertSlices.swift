@@ -1,0 +1,30 @@
+internal import Checkpoint
+
+/// The bytes of the `tensor` slices of one routed expert, scales included: rows of gate and up, columns of down.
+struct ExpertSlices {
+    /// [tensor] columns of the expert's intermediate dimension.
+    let columns: [Range<Int>]
+    /// [tensor]; a scale block that two slices share counts in both, since both hold it.
+    let byteCounts: [Int]
+
+    init(layout: ModelLayout, parallelism: Parallelism) throws(PlanError) {
+        let config = layout.config
+        let width = config.expertIntermediateSize
+        guard parallelism.tensor <= width else { throw .slicesTooThin(tensor: parallelism.tensor, width: width) }
+        let expert = TensorSpec.Role.expert(layer: config.denseLayerCount, expert: 0)
+        let tensors = layout.tensors.filter { $0.role == expert }
+        columns = (0..<parallelism.tensor).map { parallelism.columns(rank: $0, of: width) }
+        byteCounts = columns.map { run in
+            tensors.reduce(0) { $0 + Self.byteCount(of: $1, columns: run, block: config.quantization) }
+        }
+    }
+
+    private static func byteCount(of tensor: TensorSpec, columns: Range<Int>, block: BlockShape?) -> Int {
+        let cutsColumns = tensor.part == .down
+        let other = cutsColumns ? tensor.shape[0] : tensor.shape[1]
+        guard tensor.isScale, let block else { return columns.count * other * tensor.dtype.byteSize }
+        let side = cutsColumns ? block.columns : block.rows
+        let blocks = (columns.upperBound - 1) / side - columns.lowerBound / side + 1
+        return blocks * other * tensor.dtype.byteSize
+    }
+}

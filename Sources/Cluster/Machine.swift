@@ -1,0 +1,26 @@
+/// One host as a plan sees it.
+package struct Machine: Hashable, Sendable {
+    /// Rates that a plan assumes where nothing is known: eight channels of DDR4-3200, and 25 Gb/s Ethernet.
+    package static let assumedMemoryBandwidth = 200e9
+    package static let assumedLinkBandwidth = 3.125e9
+
+    package let name: String
+    package let host: String?
+    /// nil: not known, so that nothing is refused.
+    package let memoryBytes: Int?
+    /// Bytes per second that all cores together read.
+    package let memoryBandwidth: Double
+    /// Bytes per second in each direction.
+    package let linkBandwidth: Double
+
+    package init(
+        name: String, host: String? = nil, memoryBytes: Int? = nil, memoryBandwidth: Double? = nil,
+        linkBandwidth: Double? = nil
+    ) {
+        self.name = name
+        self.host = host
+        self.memoryBytes = memoryBytes
+        self.memoryBandwidth = memoryBandwidth ?? Self.assumedMemoryBandwidth
+        self.linkBandwidth = linkBandwidth ?? Self.assumedLinkBandwidth
+    }
+}

@@ -1,0 +1,226 @@
+package import Logging
+internal import Synchronization
+package import Transport
+package import Wire
+
+/// The coordinator's door: accepts connections, lets in who proves the cluster secret and has a seat, hands out the
+/// assignments and waits until each worker holds its experts. Whoever else comes is sent away with one log line.
+///
+/// One thread at a time calls `fill` and `guardDoor`; `close` is for any, which is why the class may be shared.
+package final class Admission: @unchecked Sendable {
+    package struct Limits: Sendable {
+        /// A peer that has not proved the secret by then is sent away.
+        package var handshake = Duration.seconds(10)
+        /// A worker that loads says how far it is more often than this.
+        package var silence = Duration.seconds(120)
+        /// Connections that have not proved the secret, at once.
+        package var guests = 64
+
+        package init() {}
+    }
+
+    private enum Guest {
+        case greeting(any Link, CoordinatorHandshake)
+        case loading(any Link, seat: Int, WorkerDescription, lastHeard: Instant)
+    }
+
+    private enum Place {
+        case empty(lastRefusal: String?)
+        case loading(LoadProgress)
+        case ready(ReadyWorker)
+    }
+
+    private let seats: [WorkerSeat]
+    private let secret: ClusterSecret
+    private let exchange: any Exchange
+    private let time: any TimeSource
+    private let limits: Limits
+    private let logger: Logger
+    private var places: [Place]
+    private var guests: [ObjectIdentifier: Guest] = [:]
+    private let isClosed = Atomic(false)
+
+    /// - Parameter exchange: listens where the workers dial.
+    package init(
+        seats: [WorkerSeat], secret: ClusterSecret, exchange: any Exchange, time: any TimeSource,
+        limits: Limits = Limits(), logger: Logger
+    ) {
+        self.seats = seats
+        self.secret = secret
+        self.exchange = exchange
+        self.time = time
+        self.limits = limits
+        self.logger = logger
+        places = Array(repeating: .empty(lastRefusal: nil), count: seats.count)
+    }
+
+    /// Waits until every seat is taken by a worker that is ready.
+    /// - Parameters:
+    ///   - check: called several times a second; what it throws ends the wait.
+    ///   - progress: bytes loaded so far and in all.
+    /// - Throws: `AdmissionError` when the deadline passes first; it names who is missing.
+    package func fill(
+        until deadline: Instant, check: () throws -> Void = {}, progress: (Int, Int) -> Void = { _, _ in }
+    ) throws -> [ReadyWorker] {
+        while true {
+            let ready = places.compactMap { if case .ready(let worker) = $0 { worker } else { nil } }
+            guard ready.count < seats.count else { return ready }
+            try check()
+            guard time.now() < deadline else { throw AdmissionError(missing: missing) }
+            turn(until: min(deadline, time.now() + Self.tick))
+            progress(loadedBytes, seats.reduce(0) { $0 + $1.weightBytes })
+        }
+    }
+
+    /// Sends strangers away until `close`, on the calling thread.
+    package func guardDoor() {
+        while !isClosed.load(ordering: .acquiring) { turn(until: time.now() + Self.idleTick) }
+    }
+
+    /// Ends `guardDoor`; for any thread.
+    package func close() {
+        isClosed.store(true, ordering: .releasing)
+        exchange.wake()
+    }
+
+    private func turn(until deadline: Instant) {
+        _ = exchange.wait(until: deadline, spin: .zero) { handle($0) }
+        sendAwayTheSilent()
+    }
+
+    private func handle(_ event: ExchangeEvent) {
+        switch event {
+        case .accepted(let link): greet(link)
+        case .frame(let link, let header, let payload): receive(link, header, payload)
+        case .closed(let link, let reason): forget(link, reason)
+        }
+    }
+
+    private func greet(_ link: any Link) {
+        let greeting = guests.values.count { if case .greeting = $0 { true } else { false } }
+        guard greeting < limits.guests else {
+            return sendAway(link, "\(limits.guests) connections are waiting for their handshake already")
+        }
+        guests[ObjectIdentifier(link)] = .greeting(
+            link, CoordinatorHandshake(secret: secret, deadline: time.now() + limits.handshake))
+    }
+
+    private func receive(_ link: any Link, _ header: FrameHeader, _ payload: UnsafeRawBufferPointer) {
+        do {
+            let message = try ControlMessage(kind: header.kind, payload: payload)
+            switch guests[ObjectIdentifier(link)] {
+            case .greeting(_, let handshake): try shakeHands(link, handshake, message)
+            case .loading(_, let seat, let description, _): try hear(link, seat, description, message)
+            case nil: break
+            }
+        } catch {
+            sendAway(link, "\(error)")
+        }
+    }
+
+    private func shakeHands(_ link: any Link, _ handshake: CoordinatorHandshake, _ message: ControlMessage) throws {
+        var handshake = handshake
+        switch try handshake.receive(message, at: time.now()) {
+        case .send(let answer):
+            guests[ObjectIdentifier(link)] = .greeting(link, handshake)
+            try link.send(answer)
+        case .accept(let description):
+            link.maximumPayload = WireLimit.controlPayload
+            try seatGuest(link, description)
+        }
+    }
+
+    private func seatGuest(_ link: any Link, _ description: WorkerDescription) throws {
+        guard let index = seats.firstIndex(where: { $0.name == description.name }) else {
+            return refuse(link, .unknownName(description.name, known: seats.map(\.name)))
+        }
+        let seat = seats[index]
+        guard case .empty = places[index] else { return refuse(link, .nameTaken(description.name)) }
+        if !description.modelFingerprint.isEmpty, description.modelFingerprint != seat.assignment.modelFingerprint {
+            return refuse(link, .otherCheckpoint(path: description.modelPath), at: index)
+        }
+        guard description.memoryBytes >= seat.weightBytes else {
+            let refusal = Refusal.tooLittleMemory(needed: seat.weightBytes, available: description.memoryBytes)
+            return refuse(link, refusal, at: index)
+        }
+        try link.send(.assignment(seat.assignment), epoch: seat.assignment.epoch)
+        places[index] = .loading(LoadProgress(loadedBytes: 0, totalBytes: seat.weightBytes))
+        guests[ObjectIdentifier(link)] = .loading(link, seat: index, description, lastHeard: time.now())
+        logger.info("worker joined", metadata: ["worker": "\(seat.name)", "peer": "\(link.peer)"])
+    }
+
+    /// A worker that loads.
+    private func hear(
+        _ link: any Link, _ seat: Int, _ description: WorkerDescription, _ message: ControlMessage
+    ) throws {
+        guests[ObjectIdentifier(link)] = .loading(link, seat: seat, description, lastHeard: time.now())
+        switch message {
+        case .progress(let progress):
+            places[seat] = .loading(progress)
+        case .ready(let report):
+            exchange.remove(link)
+            guests[ObjectIdentifier(link)] = nil
+            places[seat] = .ready(
+                ReadyWorker(seat: seats[seat], link: link, description: description, report: report))
+            logger.info("worker ready", metadata: ["worker": "\(seats[seat].name)"])
+        case .failure(let report):
+            sendAway(link, report.message)
+        default:
+            sendAway(link, "a \(message.kind) message came while the worker loads")
+        }
+    }
+
+    private func refuse(_ link: any Link, _ refusal: Refusal, at seat: Int? = nil) {
+        if let seat { places[seat] = .empty(lastRefusal: refusal.description) }
+        try? link.send(.failure(FailureReport(message: refusal.description, status: refusal.status)))
+        sendAway(link, refusal.description)
+    }
+
+    private func sendAway(_ link: any Link, _ reason: String) {
+        link.close(.local(reason))
+    }
+
+    private func forget(_ link: any Link, _ reason: CloseReason) {
+        let guest = guests.removeValue(forKey: ObjectIdentifier(link))
+        if case .loading(_, let seat, _, _) = guest { places[seat] = .empty(lastRefusal: reason.description) }
+        logger.warning("connection closed", metadata: ["peer": "\(link.peer)", "reason": "\(reason)"])
+    }
+
+    private func sendAwayTheSilent() {
+        let now = time.now()
+        for guest in guests.values {
+            switch guest {
+            case .greeting(let link, let handshake) where now >= handshake.deadline:
+                sendAway(link, "the handshake took longer than \(limits.handshake)")
+            case .loading(let link, _, _, let lastHeard) where now >= lastHeard + limits.silence:
+                sendAway(link, "nothing was heard for \(limits.silence) while the worker loads")
+            default: break
+            }
+        }
+    }
+
+    private var loadedBytes: Int {
+        zip(places, seats).reduce(0) { sum, pair in
+            switch pair.0 {
+            case .empty: sum
+            case .loading(let progress): sum + progress.loadedBytes
+            case .ready: sum + pair.1.weightBytes
+            }
+        }
+    }
+
+    private var missing: [AdmissionError.Missing] {
+        zip(seats, places).compactMap { seat, place in
+            switch place {
+            case .empty(let refusal): .init(name: seat.name, state: refusal ?? "it has not connected")
+            case .loading(let progress):
+                .init(name: seat.name, state: "it has loaded \(progress.loadedBytes) of \(progress.totalBytes) bytes")
+            case .ready: nil
+            }
+        }
+    }
+
+    /// How often `check` is called.
+    private static let tick = Duration.milliseconds(100)
+    private static let idleTick = Duration.seconds(1)
+}

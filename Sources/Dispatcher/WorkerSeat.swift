@@ -1,0 +1,37 @@
+package import Transport
+package import Wire
+
+/// What the coordinator expects of one worker: its name, what it is to hold, and how much memory that takes.
+package struct WorkerSeat: Sendable {
+    package let name: String
+    package let assignment: Assignment
+    /// Bytes of expert weights.
+    package let weightBytes: Int
+
+    package init(name: String, assignment: Assignment, weightBytes: Int) {
+        self.name = name
+        self.assignment = assignment
+        self.weightBytes = weightBytes
+    }
+
+    package var slotCount: Int { assignment.slots.reduce(0) { $0 + $1.experts.count } }
+}
+
+/// A worker that holds its experts: its link is in no exchange and nothing is under way on it.
+package struct ReadyWorker: Sendable {
+    package let seat: WorkerSeat
+    package let link: any Link
+    package let description: WorkerDescription
+    package let report: ReadyReport
+}
+
+/// A worker that a request cannot do without is gone.
+package struct WorkerLost: Error, CustomStringConvertible {
+    package let name: String
+    package let peer: String
+    package let reason: String
+
+    package var description: String {
+        "worker \(name) at \(peer) is lost: \(reason); start it again and repeat the request"
+    }
+}

@@ -1,0 +1,46 @@
+package import Checkpoint
+
+/// The routed experts that one process holds, found by layer and slice (expert and tensor-parallel rank).
+package final class ExpertShard: Sendable {
+    package let tensorParallelSize: Int
+    package let expertCount: Int
+    private let layers: [Int: [ExpertWeights?]]
+
+    /// - Parameter held: the experts of each layer, [expert * tensorParallelSize + rank], nil where this process
+    ///   holds none.
+    package init(expertCount: Int, tensorParallelSize: Int, holding held: [Int: [ExpertWeights?]]) {
+        precondition(held.values.allSatisfy { $0.count == expertCount * tensorParallelSize })
+        self.expertCount = expertCount
+        self.tensorParallelSize = tensorParallelSize
+        layers = held
+    }
+
+    /// Every expert of every given layer, whole.
+    /// - Throws: `CheckpointError` when a tensor is missing or has another shape or dtype.
+    package convenience init(allOf checkpoint: Checkpoint, layers: [Int]) throws {
+        let count = checkpoint.config.expertCount
+        var held: [Int: [ExpertWeights?]] = [:]
+        for layer in layers {
+            held[layer] = try (0..<count).map { try ExpertWeights(from: checkpoint, layer: layer, expert: $0) }
+        }
+        self.init(expertCount: count, tensorParallelSize: 1, holding: held)
+    }
+
+    /// Whether this process holds a slice: expert * tensorParallelSize + rank.
+    package func holds(_ slice: Int, layer: Int) -> Bool {
+        guard let experts = layers[layer], experts.indices.contains(slice) else { return false }
+        return experts[slice] != nil
+    }
+
+    /// A slice that `holds` says is here.
+    package func held(_ slice: Int, layer: Int) -> ExpertWeights {
+        guard let expert = layers[layer]?[slice] else { preconditionFailure("the expert is not held here") }
+        return expert
+    }
+
+    /// All that is held.
+    package var all: [ExpertWeights] { layers.values.flatMap { $0.compactMap(\.self) } }
+
+    /// The widest intermediate slice.
+    package var maximumWidth: Int { all.map(\.width).max() ?? 0 }
+}

@@ -1,0 +1,41 @@
+package import Checkpoint
+package import Kernels
+
+/// One routed expert of one layer, or one tensor-parallel slice of its intermediate width.
+package struct ExpertWeights: Sendable {
+    /// [width, hidden]
+    package let gate: WeightMatrix
+    /// [width, hidden]
+    package let up: WeightMatrix
+    /// [hidden, width]
+    package let down: WeightMatrix
+
+    package init(gate: WeightMatrix, up: WeightMatrix, down: WeightMatrix) {
+        self.gate = gate
+        self.up = up
+        self.down = down
+    }
+
+    /// Maps an expert from a checkpoint.
+    /// - Parameter width: which part of the intermediate width; nil is all of it. A part of `down` is columns, which
+    ///   are copied, since the pages that hold them hold the other parts too.
+    /// - Throws: `CheckpointError` when a tensor is missing or has another shape or dtype.
+    package init(from checkpoint: Checkpoint, layer: Int, expert: Int, width: Range<Int>? = nil) throws {
+        let config = checkpoint.config
+        let names = LayerTensorNames(layer: layer).expert(expert)
+        let intermediate = config.expertIntermediateSize
+        let gate = try checkpoint.matrix(names.gate, rows: intermediate, columns: config.hiddenSize)
+        let up = try checkpoint.matrix(names.up, rows: intermediate, columns: config.hiddenSize)
+        let down = try checkpoint.matrix(names.down, rows: config.hiddenSize, columns: intermediate)
+        guard let width, width != 0..<intermediate else {
+            self.init(gate: gate, up: up, down: down)
+            return
+        }
+        self.init(
+            gate: gate.slice(rows: width), up: up.slice(rows: width), down: down.slice(columns: width).copied())
+    }
+
+    package var width: Int { gate.rows }
+
+    package var byteCount: Int { gate.byteCount + up.byteCount + down.byteCount }
+}

@@ -1,0 +1,59 @@
+package import Kernels
+
+/// The seam between the model and wherever its routed experts live: in this process or on a cluster.
+///
+/// Used from one thread. Between `dispatch` and `combine` of one flight the caller may compute, and may dispatch other
+/// layers' flights; the hidden vectors and the routing of a flight stay unchanged until it is combined.
+package protocol RoutedExperts: AnyObject {
+    /// Pipeline stages, first to last: the layers whose experts one group of workers holds.
+    var stageCount: Int { get }
+
+    /// The pipeline stage that holds a layer's experts.
+    func stage(of layer: Int) -> Int
+
+    /// Sends every token to the experts that its routing names.
+    /// - Parameter hidden: [routing.tokens, hidden size] f32.
+    /// - Throws: when a worker that is needed cannot be reached.
+    func dispatch(_ hidden: UnsafePointer<Float>, to routing: Routing, layer: Int) throws -> Flight
+
+    /// Waits for the answers of a flight and adds them: output[t] += sum over slots of weight[t, slot] * answer[t,
+    /// slot], in slot order.
+    /// - Parameter output: [routing.tokens, hidden size] f32.
+    /// - Throws: when an answer cannot be had.
+    func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws
+}
+
+/// One layer's tokens on their way to the experts and back.
+package struct Flight {
+    package let identifier: UInt64
+    package let layer: Int
+    package let routing: Routing
+
+    package init(identifier: UInt64, layer: Int, routing: Routing) {
+        self.identifier = identifier
+        self.layer = layer
+        self.routing = routing
+    }
+}
+
+/// How hidden vectors and answers travel between the coordinator and the experts. Experts in the same process round the
+/// same way, so that where an expert lives never changes a result.
+package enum ExchangeDType: String, Sendable, CaseIterable {
+    case f32
+    case bf16
+
+    package var byteSize: Int {
+        switch self {
+        case .f32: 4
+        case .bf16: 2
+        }
+    }
+
+    /// What loses nothing that the arithmetic would have kept: products round their input to bf16 in `fast`.
+    package static func standard(for compute: Compute) -> ExchangeDType {
+        switch compute {
+        case .f32: .f32
+        case .fast: .bf16
+        }
+    }
+}

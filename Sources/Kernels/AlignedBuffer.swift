@@ -1,0 +1,46 @@
+internal import Foundation
+
+/// Zeroed memory at a 64-byte boundary, freed with its last reference. Whoever shares it between threads sees to it
+/// that nobody writes what another reads.
+package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
+    package let pointer: UnsafeMutablePointer<Element>
+    package let count: Int
+    private let mappedByteCount: Int
+
+    /// A page of the kernel's own making: from here on memory is mapped, page by page when first touched (so it lands
+    /// near the thread that fills it), with huge pages where the system grants them.
+    private static var hugePageByteCount: Int { 2 << 20 }
+
+    package init(count: Int) {
+        precondition(count >= 0, "a buffer holds no less than nothing")
+        let byteCount = max(count * MemoryLayout<Element>.stride, 64)
+        mappedByteCount = byteCount < Self.hugePageByteCount ? 0 : byteCount
+        let memory = mappedByteCount > 0 ? Self.map(byteCount) : Self.allocate(byteCount)
+        pointer = memory.bindMemory(to: Element.self, capacity: count)
+        self.count = count
+    }
+
+    deinit {
+        if mappedByteCount > 0 {
+            munmap(pointer, mappedByteCount)
+        } else {
+            free(pointer)
+        }
+    }
+
+    private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
+        var memory: UnsafeMutableRawPointer?
+        guard posix_memalign(&memory, 64, byteCount) == 0, let memory else {
+            preconditionFailure("out of memory: \(byteCount) bytes")
+        }
+        memset(memory, 0, byteCount)
+        return memory
+    }
+
+    private static func map(_ byteCount: Int) -> UnsafeMutableRawPointer {
+        let memory = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let memory, memory != MAP_FAILED else { preconditionFailure("out of memory: \(byteCount) bytes") }
+        madvise(memory, byteCount, Int32(MADV_HUGEPAGE))
+        return memory
+    }
+}

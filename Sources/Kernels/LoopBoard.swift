@@ -1,0 +1,86 @@
+internal import CKernels
+internal import Synchronization
+
+/// Where a team's loop is posted. `state` holds, in one word, the loop's number, whether it is open, and how many
+/// workers are in it: a worker enters only an open loop, and the caller leaves when all indices are taken, the loop is
+/// closed and the last worker is out. So nobody waits for a worker that slept through a loop.
+final class LoopBoard: @unchecked Sendable {
+    /// Rounds of `pause`, some 20 to 60 microseconds in all: longer than the gaps within a step, too short to hurt
+    /// others.
+    private static let spinRounds = 1000
+    private static let open: UInt64 = 1 << 16
+    private static let entered: UInt64 = open - 1
+    private static let number: UInt64 = open << 1
+
+    private let state = Atomic<UInt64>(0)
+    private let next = Atomic<Int>(0)
+    private let busy = Atomic<Bool>(false)
+    private let closed = Atomic<Bool>(false)
+    private let workersBed = Bed()
+    private let callersBed = Bed()
+    // Written by the caller while no worker is in a loop.
+    private var count = 0
+    private var body: (Int) -> Void = { _ in }
+
+    /// The caller's part.
+    func run(count: Int, _ body: @escaping (Int) -> Void) {
+        precondition(!busy.exchange(true, ordering: .acquiring), "a team runs one loop at a time")
+        self.count = count
+        self.body = body
+        next.store(0, ordering: .relaxed)
+        let number = state.load(ordering: .relaxed) / Self.number
+        state.store((number &+ 1) &* Self.number | Self.open, ordering: .sequentiallyConsistent)
+        workersBed.wake()
+        takeIndices()
+        state.bitwiseAnd(~Self.open, ordering: .acquiringAndReleasing)
+        wait(in: callersBed) { state.load(ordering: .sequentiallyConsistent) & Self.entered == 0 }
+        self.body = { _ in }
+        busy.store(false, ordering: .releasing)
+    }
+
+    /// A worker's life.
+    func serve() {
+        var served: UInt64 = 0
+        while true {
+            wait(in: workersBed) { closed.load(ordering: .sequentiallyConsistent) || hasLoop(after: served) }
+            if closed.load(ordering: .acquiring) { return }
+            let seen = state.load(ordering: .relaxed)
+            guard seen & Self.open != 0, seen / Self.number != served else { continue }
+            let (entered, _) = state.compareExchange(
+                expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
+            guard entered else { continue }
+            takeIndices()
+            served = seen / Self.number
+            let left = state.subtract(1, ordering: .sequentiallyConsistent).newValue
+            if left & (Self.entered | Self.open) == 0 { callersBed.wake() }
+        }
+    }
+
+    func close() {
+        closed.store(true, ordering: .sequentiallyConsistent)
+        workersBed.wake()
+    }
+
+    private func hasLoop(after served: UInt64) -> Bool {
+        let state = state.load(ordering: .sequentiallyConsistent)
+        return state & Self.open != 0 && state / Self.number != served
+    }
+
+    private func takeIndices() {
+        let count = count
+        let body = body
+        while true {
+            let index = next.add(1, ordering: .relaxed).oldValue
+            if index >= count { return }
+            body(index)
+        }
+    }
+
+    private func wait(in bed: Bed, until condition: () -> Bool) {
+        for _ in 0..<Self.spinRounds {
+            if condition() { return }
+            cohort_pause()
+        }
+        bed.sleep(until: condition)
+    }
+}

@@ -1,0 +1,53 @@
+/// What computes: an instruction set's kernels, a team of threads and the arithmetic of products.
+package struct Processor: Sendable {
+    package let kernels: KernelSet
+    package let team: ThreadTeam
+    package let compute: Compute
+
+    /// Blocks of a matrix for each thread, if they don't come out too small or too large: enough to level the threads.
+    private static let blocksPerThread = 4
+    /// Kernels work on up to this many rows side by side.
+    private static let rowsPerGroup = 8
+    private static let mostRowsPerBlock = 128
+    /// Multiply-adds in a block: a microsecond or more, well above the cost of handing it out.
+    private static let leastWorkPerBlock = 1 << 16
+    /// Values that a thread takes at a time where there is next to no arithmetic.
+    private static let valuesPerBlock = 16384
+
+    /// - Parameter kernels: the best that this machine can run if nil.
+    package init(threads: Int, compute: Compute, kernels: KernelSet? = nil) {
+        self.kernels = kernels ?? KernelSet.available()[0]
+        self.team = ThreadTeam(threads: threads)
+        self.compute = compute
+    }
+
+    /// `output[t * stride + n] = sum over c of input[t, c] * matrix[n, c]`; parallel over blocks of matrix rows.
+    /// - Parameter stride: floats from one row of output to the next; the matrix's rows if nil.
+    package func multiply(
+        _ input: Activations, by matrix: WeightMatrix, into output: UnsafeMutablePointer<Float>, stride: Int? = nil
+    ) {
+        let stride = stride ?? matrix.rows
+        forEachBlock(of: matrix.rows, size: rowsPerBlock(matrix, inputRows: input.rows)) { rows in
+            kernels.product(matrix, rows: rows, input, into: output + rows.lowerBound, stride: stride)
+        }
+    }
+
+    /// Rounds f32 values to bf16, in parallel if they are many.
+    package func narrow(_ values: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<UInt16>) {
+        forEachBlock(of: count, size: Self.valuesPerBlock) { block in
+            kernels.narrow(values + block.lowerBound, count: block.count, into: output + block.lowerBound)
+        }
+    }
+
+    private func rowsPerBlock(_ matrix: WeightMatrix, inputRows: Int) -> Int {
+        let even = min(matrix.rows / (team.threads * Self.blocksPerThread), Self.mostRowsPerBlock)
+        let least = Self.leastWorkPerBlock / max(matrix.columns * inputRows, 1)
+        return (max(even, least) / Self.rowsPerGroup + 1) * Self.rowsPerGroup
+    }
+
+    private func forEachBlock(of count: Int, size: Int, _ body: (Range<Int>) -> Void) {
+        team.forEach((count + size - 1) / size) { index in
+            body(index * size..<min((index + 1) * size, count))
+        }
+    }
+}

@@ -1,0 +1,40 @@
+internal import Foundation
+internal import Synchronization
+
+/// Threads that share out loops. The caller of `forEach` is thread 0 and works too. A team that has as many threads as
+/// the process has processors pins all but the caller. One loop at a time: nested use, and use from two threads at
+/// once, are bugs and stop the program.
+package final class ThreadTeam: Sendable {
+    /// Threads at work in a loop, the caller's included.
+    package let threads: Int
+    private let board: LoopBoard
+    private let workers: [WorkerThread]
+
+    package init(threads: Int) {
+        precondition(threads > 0, "a team has at least its caller")
+        self.threads = threads
+        let board = LoopBoard()
+        self.board = board
+        let processors = Processors.allowed()
+        // Pinned threads of two teams would share one processor while another idles: pin only what fills the machine.
+        let pinned = threads == processors.count
+        workers = (1..<max(threads, 1)).map { index in
+            WorkerThread(board: board, processor: pinned ? processors[index] : nil)
+        }
+    }
+
+    deinit {
+        board.close()
+        for worker in workers { worker.join() }
+    }
+
+    /// Calls `body` once for each of 0..<count, in no particular order, on all threads; returns when all are done.
+    /// Indices are handed out one by one as threads become free.
+    package func forEach(_ count: Int, _ body: (Int) -> Void) {
+        guard count > 1, threads > 1 else {
+            for index in 0..<max(count, 0) { body(index) }
+            return
+        }
+        withoutActuallyEscaping(body) { board.run(count: count, $0) }
+    }
+}

@@ -1,0 +1,35 @@
+internal import Foundation
+
+/// One thread of a team besides its caller.
+final class WorkerThread: @unchecked Sendable {
+    private var thread = pthread_t()
+
+    /// Serves `board` until it closes, on one processor if one is given.
+    init(board: LoopBoard, processor: Int?) {
+        let start = Unmanaged.passRetained(Start(board: board, processor: processor))
+        let status = pthread_create(&thread, nil, { WorkerThread.main($0) }, start.toOpaque())
+        precondition(status == 0, "no thread could be started: error \(status)")
+    }
+
+    func join() {
+        pthread_join(thread, nil)
+    }
+
+    private static func main(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+        guard let argument else { return nil }
+        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        if let processor = start.processor { Processors.pinCaller(to: processor) }
+        start.board.serve()
+        return nil
+    }
+
+    private final class Start {
+        let board: LoopBoard
+        let processor: Int?
+
+        init(board: LoopBoard, processor: Int?) {
+            self.board = board
+            self.processor = processor
+        }
+    }
+}

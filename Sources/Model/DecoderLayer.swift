@@ -1,0 +1,95 @@
+internal import Checkpoint
+internal import Experts
+internal import Kernels
+
+/// One pre-norm decoder layer. A mixture layer is left half-way, while its experts' answers are under way.
+package struct DecoderLayer {
+    private enum FeedForwardKind {
+        case dense(FeedForward)
+        case mixture(Router, shared: FeedForward?)
+    }
+
+    package let index: Int
+    private let hiddenSize: Int
+    private let attentionNorm: RMSNorm
+    private let attention: LatentAttention
+    private let feedForwardNorm: RMSNorm
+    private let feedForward: FeedForwardKind
+
+    /// - Throws: `CheckpointError` when a tensor is missing or has another shape or dtype.
+    init(from checkpoint: Checkpoint, layer: Int) throws {
+        let config = checkpoint.config
+        index = layer
+        hiddenSize = config.hiddenSize
+        let names = LayerTensorNames(layer: layer)
+        attentionNorm = RMSNorm(
+            gain: try checkpoint.vector(names.inputNorm, count: hiddenSize), epsilon: config.normEpsilon)
+        attention = try LatentAttention(from: checkpoint, layer: layer)
+        feedForwardNorm = RMSNorm(
+            gain: try checkpoint.vector(names.postAttentionNorm, count: hiddenSize), epsilon: config.normEpsilon)
+        guard layer >= config.denseLayerCount else {
+            feedForward = .dense(
+                try FeedForward(from: checkpoint, names.dense, width: config.intermediateSize))
+            return
+        }
+        let width = config.sharedIntermediateSize
+        feedForward = .mixture(
+            try Router(from: checkpoint, layer: layer),
+            shared: width == 0
+                ? nil : try FeedForward(from: checkpoint, names.sharedExpert, width: width))
+    }
+
+    package var isMixture: Bool {
+        if case .mixture = feedForward { true } else { false }
+    }
+
+    /// residual += attention(norm(residual)); then the dense feed-forward, or router, dispatch and the shared expert.
+    /// - Returns: the flight to hand to `finish`; nil for a dense layer, which is done.
+    func begin(_ batch: Batch, rotary: Rotary, experts: any RoutedExperts, _ workspace: Workspace) throws -> Flight? {
+        let rows = batch.rowCount
+        let processor = workspace.processor
+        let (residual, normed, branch) = (
+            workspace.residual.pointer, workspace.normed.pointer, workspace.branch.pointer
+        )
+        attentionNorm.apply(residual, rows: rows, into: normed, processor)
+        attention.forward(normed, batch: batch, rotary: rotary, workspace, into: branch)
+        add(rows, workspace)
+        feedForwardNorm.apply(residual, rows: rows, into: normed, processor)
+        switch feedForward {
+        case .dense(let dense):
+            dense.forward(operand(rows, workspace), workspace, into: branch)
+            add(rows, workspace)
+            return nil
+        case .mixture(let router, let shared):
+            router.route(
+                normed, tokens: rows, scores: workspace.routerScores.pointer, into: workspace.routing, processor)
+            let flight = try experts.dispatch(normed, to: workspace.routing, layer: index)
+            if let shared {
+                shared.forward(operand(rows, workspace), workspace, into: branch)
+            } else {
+                branch.update(repeating: 0, count: rows * hiddenSize)
+            }
+            return flight
+        }
+    }
+
+    /// Adds the experts' answers to the shared expert's, and both to the residual.
+    func finish(_ flight: Flight, experts: any RoutedExperts, _ workspace: Workspace) throws {
+        try experts.combine(flight, into: workspace.branch.pointer)
+        add(flight.routing.tokens, workspace)
+    }
+
+    private func operand(_ rows: Int, _ workspace: Workspace) -> Activations {
+        workspace.hiddenOperand.load(
+            workspace.normed.pointer, rows: rows, columns: hiddenSize, workspace.processor)
+    }
+
+    private func add(_ rows: Int, _ workspace: Workspace) {
+        workspace.processor.team.forEach(rows) { row in
+            let offset = row * hiddenSize
+            workspace.processor.kernels.accumulate(
+                workspace.branch.pointer + offset, weight: 1, count: hiddenSize,
+                into: workspace.residual.pointer + offset)
+        }
+    }
+}

@@ -1,0 +1,189 @@
+internal import Checkpoint
+internal import Kernels
+
+/// Multi-head latent attention in its absorbed form: queries are brought into the latent space, so that the cache alone
+/// (one latent and one rotated key per position, shared by all heads) is read.
+/// Source: DeepSeek-V2 paper, section 2.1; the absorbed form as in DeepSeek-V3 `inference/model.py` (attn_impl
+/// "absorb").
+struct LatentAttention {
+    private enum Query {
+        case whole(WeightMatrix)
+        case lowRank(down: WeightMatrix, norm: RMSNorm, up: WeightMatrix)
+    }
+
+    private let config: ModelConfig
+    private let layer: Int
+    private let query: Query
+    private let latentDown: WeightMatrix
+    private let latentNorm: RMSNorm
+    /// Per head [latent, nope]: the transposed key half of kv_b.
+    private let keys: [WeightMatrix]
+    /// Per head [value, latent]: the value half of kv_b.
+    private let values: [WeightMatrix]
+    private let output: WeightMatrix
+
+    init(from checkpoint: Checkpoint, layer: Int) throws {
+        config = checkpoint.config
+        self.layer = layer
+        let names = LayerTensorNames(layer: layer)
+        query = try Self.query(from: checkpoint, names)
+        latentDown = try checkpoint.matrix(
+            names.latentDown, rows: config.latentRank + config.ropeDimension, columns: config.hiddenSize)
+        latentNorm = RMSNorm(
+            gain: try checkpoint.vector(names.latentNorm, count: config.latentRank), epsilon: Self.normEpsilon)
+        let perHead = config.nopeDimension + config.valueDimension
+        let up = try checkpoint.matrix(names.latentUp, rows: config.headCount * perHead, columns: config.latentRank)
+        let config = config
+        keys = TransposedWeights.keys(of: up, heads: config.headCount, perHead: perHead, count: config.nopeDimension)
+        values = (0..<config.headCount).map { head in
+            up.slice(rows: head * perHead + config.nopeDimension..<(head + 1) * perHead)
+        }
+        output = try checkpoint.matrix(
+            names.output, rows: config.hiddenSize, columns: config.headCount * config.valueDimension)
+    }
+
+    /// Writes the rows' latents into the cache and attends: output [rows, hidden] = attention(hidden [rows, hidden]).
+    func forward(
+        _ hidden: UnsafePointer<Float>, batch: Batch, rotary: Rotary, _ workspace: Workspace,
+        into result: UnsafeMutablePointer<Float>
+    ) {
+        let rows = batch.rowCount
+        let processor = workspace.processor
+        let input = workspace.hiddenOperand.load(hidden, rows: rows, columns: config.hiddenSize, processor)
+        makeTurns(batch, rotary, workspace)
+        makeQueries(input, rotary, workspace)
+        remember(input, batch, rotary, workspace)
+        for first in stride(from: 0, to: rows, by: Workspace.attentionTile) {
+            attend(first..<min(first + Workspace.attentionTile, rows), batch, rotary, workspace)
+        }
+        let heads = workspace.headsOperand.load(
+            workspace.headOutputs.pointer, rows: rows, columns: output.columns, processor)
+        processor.multiply(heads, by: output, into: result)
+    }
+
+    private func makeTurns(_ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
+        workspace.processor.team.forEach(batch.rowCount) { row in
+            rotary.turn(
+                at: batch.rows[row].position, into: workspace.turns.pointer + row * config.ropeDimension)
+        }
+    }
+
+    /// workspace.queries [rows, heads, nope + rope], the rope part rotated.
+    private func makeQueries(_ input: Activations, _ rotary: Rotary, _ workspace: Workspace) {
+        let processor = workspace.processor
+        let queries = workspace.queries.pointer
+        switch query {
+        case .whole(let matrix):
+            processor.multiply(input, by: matrix, into: queries)
+        case .lowRank(let down, let norm, let up):
+            let ranks = workspace.queryRanks.pointer
+            processor.multiply(input, by: down, into: ranks)
+            norm.apply(ranks, rows: input.rows, into: ranks, processor)
+            let operand = workspace.rankOperand.load(ranks, rows: input.rows, columns: down.rows, processor)
+            processor.multiply(operand, by: up, into: queries)
+        }
+        processor.team.forEach(input.rows) { row in
+            for head in 0..<config.headCount {
+                let part = queries + (row * config.headCount + head) * queryWidth + config.nopeDimension
+                rotary.rotate(part, by: workspace.turns.pointer + row * config.ropeDimension)
+            }
+        }
+    }
+
+    /// Puts each row's normed latent and rotated key into its sequence's cache.
+    private func remember(_ input: Activations, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
+        let processor = workspace.processor
+        let latents = workspace.latents.pointer
+        processor.multiply(input, by: latentDown, into: latents)
+        processor.team.forEach(input.rows) { index in
+            let latent = latents + index * cacheWidth
+            latentNorm.apply(latent, into: latent, processor)
+            rotary.rotate(
+                latent + config.latentRank, by: workspace.turns.pointer + index * config.ropeDimension)
+            let row = batch.rows[index]
+            let place = batch.segments[row.segment].cache.row(layer: layer, position: row.position)
+            switch processor.compute {
+            case .f32:
+                place.assumingMemoryBound(to: Float.self).update(from: latent, count: cacheWidth)
+            case .fast:
+                processor.kernels.narrow(latent, count: cacheWidth, into: place.assumingMemoryBound(to: UInt16.self))
+            }
+        }
+    }
+
+    /// workspace.headOutputs [rows, heads, value] for a tile of rows.
+    private func attend(_ tile: Range<Int>, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
+        absorb(tile, workspace)
+        let headGroups = (config.headCount + Self.headsPerItem - 1) / Self.headsPerItem
+        let kernels = workspace.processor.kernels
+        workspace.processor.team.forEach(tile.count * headGroups) { item in
+            let (index, group) = item.quotientAndRemainder(dividingBy: headGroups)
+            let row = batch.rows[tile.lowerBound + index]
+            let firstHead = group * Self.headsPerItem
+            let queries = workspace.latentQueries.pointer + (index * config.headCount + firstHead) * cacheWidth
+            let outputs = workspace.latentOutputs.pointer + (index * config.headCount + firstHead) * config.latentRank
+            batch.segments[row.segment].cache.withView(
+                layer: layer, positions: row.position + 1, latent: config.latentRank, scale: rotary.softmaxScale
+            ) { view in
+                kernels.attend(
+                    view, queries: queries, queryStride: cacheWidth,
+                    heads: min(Self.headsPerItem, config.headCount - firstHead), into: outputs,
+                    outputStride: config.latentRank)
+            }
+        }
+        project(tile, workspace)
+    }
+
+    /// workspace.latentQueries [tile, heads, latent + rope]: q_nope of each head through its key matrix, then q_rope.
+    private func absorb(_ tile: Range<Int>, _ workspace: Workspace) {
+        let width = config.headCount * queryWidth
+        let queries = workspace.queries.pointer + tile.lowerBound * width
+        let operand = workspace.queryOperand.load(queries, rows: tile.count, columns: width, workspace.processor)
+        let stride = config.headCount * cacheWidth
+        workspace.processor.team.forEach(config.headCount) { head in
+            let nope = head * queryWidth..<head * queryWidth + config.nopeDimension
+            let result = workspace.latentQueries.pointer + head * cacheWidth
+            workspace.processor.kernels.product(
+                keys[head], rows: 0..<config.latentRank, operand.slice(columns: nope), into: result, stride: stride)
+            for row in 0..<tile.count {
+                (result + row * stride + config.latentRank).update(
+                    from: queries + row * width + nope.upperBound, count: config.ropeDimension)
+            }
+        }
+    }
+
+    /// workspace.headOutputs of the tile: each head's summed latents through its value matrix.
+    private func project(_ tile: Range<Int>, _ workspace: Workspace) {
+        let width = config.headCount * config.latentRank
+        let operand = workspace.latentOperand.load(
+            workspace.latentOutputs.pointer, rows: tile.count, columns: width, workspace.processor)
+        let stride = config.headCount * config.valueDimension
+        workspace.processor.team.forEach(config.headCount) { head in
+            let latent = head * config.latentRank..<(head + 1) * config.latentRank
+            workspace.processor.kernels.product(
+                values[head], rows: 0..<config.valueDimension, operand.slice(columns: latent),
+                into: workspace.headOutputs.pointer + tile.lowerBound * stride + head * config.valueDimension,
+                stride: stride)
+        }
+    }
+
+    private var queryWidth: Int { config.nopeDimension + config.ropeDimension }
+    private var cacheWidth: Int { config.latentRank + config.ropeDimension }
+
+    private static func query(from checkpoint: Checkpoint, _ names: LayerTensorNames) throws -> Query {
+        let config = checkpoint.config
+        let width = config.headCount * (config.nopeDimension + config.ropeDimension)
+        guard let rank = config.queryRank else {
+            return .whole(try checkpoint.matrix(names.query, rows: width, columns: config.hiddenSize))
+        }
+        return .lowRank(
+            down: try checkpoint.matrix(names.queryDown, rows: rank, columns: config.hiddenSize),
+            norm: RMSNorm(gain: try checkpoint.vector(names.queryNorm, count: rank), epsilon: normEpsilon),
+            up: try checkpoint.matrix(names.queryUp, rows: width, columns: rank))
+    }
+
+    /// Fixed in the published code for the two norms inside attention, whatever rms_norm_eps says.
+    private static let normEpsilon: Float = 1e-6
+    /// Heads that one work item runs: they share each pass over the cache.
+    private static let headsPerItem = 8
+}

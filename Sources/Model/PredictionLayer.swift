@@ -1,0 +1,65 @@
+internal import Checkpoint
+internal import Kernels
+
+/// The multi-token-prediction layer: from the main model's hidden vector of a position and the token after it, the
+/// token after that. Source: DeepSeek-V3 technical report, section 2.2; the order [embedding, hidden] as in the
+/// published weights.
+package struct PredictionLayer {
+    package let layer: DecoderLayer
+    private let hiddenSize: Int
+    private let embedding: WeightMatrix
+    private let embeddingNorm: RMSNorm
+    private let hiddenNorm: RMSNorm
+    private let join: WeightMatrix
+    private let headNorm: RMSNorm
+    private let head: WeightMatrix
+
+    /// - Parameters: the main model's embedding and head serve where the checkpoint has no copies of them.
+    init(from checkpoint: Checkpoint, embedding mainEmbedding: WeightMatrix, head mainHead: WeightMatrix) throws {
+        let config = checkpoint.config
+        let names = LayerTensorNames(layer: config.layerCount)
+        hiddenSize = config.hiddenSize
+        func norm(_ name: String) throws -> RMSNorm {
+            RMSNorm(gain: try checkpoint.vector(name, count: config.hiddenSize), epsilon: config.normEpsilon)
+        }
+        func vocabulary(_ name: String, or main: WeightMatrix) throws -> WeightMatrix {
+            guard checkpoint.contains(name) else { return main }
+            return try checkpoint.matrix(name, rows: config.vocabularySize, columns: config.hiddenSize)
+        }
+        layer = try DecoderLayer(from: checkpoint, layer: config.layerCount)
+        embedding = try vocabulary(names.mtpEmbedding, or: mainEmbedding)
+        embeddingNorm = try norm(names.mtpEmbeddingNorm)
+        hiddenNorm = try norm(names.mtpHiddenNorm)
+        join = try checkpoint.matrix(names.mtpJoin, rows: hiddenSize, columns: 2 * hiddenSize)
+        headNorm = try norm(names.mtpFinalNorm)
+        head = try vocabulary(names.mtpHead, or: mainHead)
+    }
+
+    /// workspace.residual [rows, hidden] = join([norm(embedding of the token), norm(hidden)]).
+    func embed(_ batch: Batch, hidden: UnsafePointer<Float>, _ workspace: Workspace) {
+        let processor = workspace.processor
+        let rows = batch.rowCount
+        let pairs = AlignedBuffer<Float>(count: rows * 2 * hiddenSize)
+        for (row, token) in batch.tokens.enumerated() {
+            let pair = pairs.pointer + row * 2 * hiddenSize
+            processor.kernels.widenRow(embedding, row: token, into: pair)
+            embeddingNorm.apply(pair, into: pair, processor)
+            hiddenNorm.apply(hidden + row * hiddenSize, into: pair + hiddenSize, processor)
+        }
+        let operand = Operand(count: rows * 2 * hiddenSize, compute: processor.compute)
+        withExtendedLifetime((pairs, operand)) {
+            processor.multiply(
+                operand.load(pairs.pointer, rows: rows, columns: 2 * hiddenSize, processor), by: join,
+                into: workspace.residual.pointer)
+        }
+    }
+
+    /// logits [vocabulary] of one row of a finished pass.
+    package func logits(row: Int, _ workspace: Workspace, into logits: UnsafeMutablePointer<Float>) {
+        let normed = workspace.normed.pointer + row * hiddenSize
+        headNorm.apply(workspace.residual.pointer + row * hiddenSize, into: normed, workspace.processor)
+        let operand = workspace.hiddenOperand.load(
+            normed, rows: 1, columns: hiddenSize, workspace.processor)
+        workspace.processor.multiply(operand, by: head, into: logits)
+    }
+}

@@ -1,0 +1,77 @@
+package import Checkpoint
+package import Experts
+package import Kernels
+
+/// The buffers of one forward pass, made once for the largest batch.
+package final class Workspace {
+    package let processor: Processor
+    package let maximumRows: Int
+
+    // [rows, hidden]
+    package let residual: AlignedBuffer<Float>
+    package let normed: AlignedBuffer<Float>
+    let branch: AlignedBuffer<Float>
+    let hiddenOperand: Operand
+
+    // Attention, all rows
+    let turns: AlignedBuffer<Float>
+    let queryRanks: AlignedBuffer<Float>
+    let rankOperand: Operand
+    let queries: AlignedBuffer<Float>
+    let latents: AlignedBuffer<Float>
+    let headOutputs: AlignedBuffer<Float>
+    let headsOperand: Operand
+
+    // Attention, one tile of rows
+    let queryOperand: Operand
+    let latentQueries: AlignedBuffer<Float>
+    let latentOutputs: AlignedBuffer<Float>
+    let latentOperand: Operand
+
+    // Feed-forward
+    let gates: AlignedBuffer<Float>
+    let ups: AlignedBuffer<Float>
+    let gateOperand: Operand
+    let routerScores: AlignedBuffer<Float>
+    package let routing: Routing
+
+    package init(_ config: ModelConfig, processor: Processor, maximumRows rows: Int) {
+        let compute = processor.compute
+        self.processor = processor
+        maximumRows = rows
+        let hidden = rows * config.hiddenSize
+        residual = AlignedBuffer(count: hidden)
+        normed = AlignedBuffer(count: hidden)
+        branch = AlignedBuffer(count: hidden)
+        hiddenOperand = Operand(count: hidden, compute: compute)
+
+        let heads = config.headCount
+        let queryWidth = heads * (config.nopeDimension + config.ropeDimension)
+        let cacheWidth = config.latentRank + config.ropeDimension
+        turns = AlignedBuffer(count: rows * config.ropeDimension)
+        queryRanks = AlignedBuffer(count: rows * (config.queryRank ?? 0))
+        rankOperand = Operand(count: rows * (config.queryRank ?? 0), compute: compute)
+        queries = AlignedBuffer(count: rows * queryWidth)
+        latents = AlignedBuffer(count: rows * cacheWidth)
+        headOutputs = AlignedBuffer(count: rows * heads * config.valueDimension)
+        headsOperand = Operand(count: rows * heads * config.valueDimension, compute: compute)
+
+        let tile = min(rows, Self.attentionTile)
+        queryOperand = Operand(count: tile * queryWidth, compute: compute)
+        latentQueries = AlignedBuffer(count: tile * heads * cacheWidth)
+        latentOutputs = AlignedBuffer(count: tile * heads * config.latentRank)
+        latentOperand = Operand(count: tile * heads * config.latentRank, compute: compute)
+
+        let width = max(
+            config.denseLayerCount > 0 ? config.intermediateSize : 0,
+            config.sharedIntermediateSize)
+        gates = AlignedBuffer(count: rows * width)
+        ups = AlignedBuffer(count: rows * width)
+        gateOperand = Operand(count: rows * width, compute: compute)
+        routerScores = AlignedBuffer(count: 2 * rows * config.expertCount)
+        routing = Routing(maximumTokens: rows, expertsPerToken: config.expertsPerToken)
+    }
+
+    /// Rows whose latent queries stand in memory at once: 128 heads of R1 take 300 kB a row.
+    static let attentionTile = 32
+}

@@ -1,0 +1,50 @@
+internal import Experts
+
+/// What a request asked to keep, for the positions of its prompt and its completion without the last token.
+package final class GenerationRecord {
+    package struct LayerRouting {
+        /// [position][slot]
+        package fileprivate(set) var experts: [[Int]] = []
+        /// [position][slot]
+        package fileprivate(set) var weights: [[Float]] = []
+    }
+
+    package let keeps: GenerationRequest.Keeps
+    /// By layer.
+    package private(set) var routing: [Int: LayerRouting] = [:]
+    /// [positions * vocabulary]
+    package private(set) var logits: [Float] = []
+    /// [vocabulary]; empty when the checkpoint has no MTP layer.
+    package internal(set) var predictionLogits: [Float] = []
+    /// [prompt positions * hidden]
+    private(set) var promptHidden: [Float] = []
+
+    init(_ keeps: GenerationRequest.Keeps) {
+        self.keeps = keeps
+    }
+
+    func keepRouting(_ routing: Routing, rows: Range<Int>, layer: Int) {
+        guard keeps.contains(.routing) else { return }
+        for row in rows {
+            let slots = row * routing.expertsPerToken..<(row + 1) * routing.expertsPerToken
+            self.routing[layer, default: LayerRouting()].experts.append(slots.map { Int(routing.experts[$0]) })
+            self.routing[layer, default: LayerRouting()].weights.append(slots.map { routing.weights[$0] })
+        }
+    }
+
+    func keepLogits(_ row: UnsafeBufferPointer<Float>) {
+        if keeps.contains(.logits) { logits.append(contentsOf: row) }
+    }
+
+    func keepHidden(_ rows: UnsafeBufferPointer<Float>) {
+        if keeps.contains(.prediction) { promptHidden.append(contentsOf: rows) }
+    }
+
+    /// The kept hidden vectors from an offset of values on.
+    func withPromptHidden<Result>(from offset: Int, _ body: (UnsafePointer<Float>) -> Result) -> Result {
+        promptHidden.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { preconditionFailure("no hidden vectors were kept") }
+            return body(base + offset)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+internal import Model
+
+/// A request under way: its tokens, its cache, and how far the model has come.
+package final class GenerationSequence {
+    package enum FinishReason: String, Sendable {
+        case stop
+        case length
+    }
+
+    package enum State: Equatable {
+        case running
+        case finished(FinishReason)
+    }
+
+    package let request: GenerationRequest
+    package let identifier: Int
+    package private(set) var state = State.running
+    package private(set) var steps: [TokenStep] = []
+    package let record: GenerationRecord
+    let cache: LatentCache
+    /// Prompt and generated tokens.
+    private(set) var tokens: [Int]
+    /// How many tokens have been given to a pass.
+    private(set) var scheduledCount = 0
+
+    init(_ request: GenerationRequest, identifier: Int, cache: LatentCache) {
+        self.request = request
+        self.identifier = identifier
+        self.cache = cache
+        tokens = request.promptIDs
+        record = GenerationRecord(request.keeps)
+    }
+
+    /// Tokens that no pass has been given yet.
+    var waitingCount: Int { state == .running ? tokens.count - scheduledCount : 0 }
+
+    var isPrefilling: Bool { scheduledCount < request.promptIDs.count }
+
+    /// Hands out the next tokens, at most `limit`.
+    func take(_ limit: Int) -> Batch.Segment {
+        let range = scheduledCount..<min(tokens.count, scheduledCount + limit)
+        scheduledCount = range.upperBound
+        return Batch.Segment(cache: cache, tokens: Array(tokens[range]), firstPosition: range.lowerBound)
+    }
+
+    /// Takes in the token that follows all the others.
+    func append(_ step: TokenStep) {
+        steps.append(step)
+        tokens.append(step.id)
+        if request.stopIDs.contains(step.id) {
+            state = .finished(.stop)
+        } else if steps.count >= request.maximumTokens {
+            state = .finished(.length)
+        }
+    }
+}

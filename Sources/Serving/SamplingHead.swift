@@ -1,0 +1,83 @@
+internal import Kernels
+internal import Model
+
+/// From the last hidden vectors of a pass to tokens: the head's logits in tiles of rows, then the sampler.
+final class SamplingHead {
+    private let model: DecoderModel
+    private let hidden: AlignedBuffer<Float>
+    private let logits: AlignedBuffer<Float>
+
+    /// A row whose logits are needed.
+    private struct Row {
+        let index: Int
+        let sequence: GenerationSequence
+        let isLast: Bool
+    }
+
+    init(model: DecoderModel) {
+        self.model = model
+        hidden = AlignedBuffer(count: Self.tile * model.config.hiddenSize)
+        logits = AlignedBuffer(count: Self.tile * model.config.vocabularySize)
+    }
+
+    /// - Parameters:
+    ///   - parts: the pass's sequences in row order.
+    ///   - workspace: its `normed` holds the pass's final rows.
+    func sample(_ parts: [Scheduler.Part], _ workspace: Workspace) -> [(GenerationSequence, TokenStep)] {
+        let rows = neededRows(parts, workspace)
+        var sampled: [(GenerationSequence, TokenStep)] = []
+        for first in stride(from: 0, to: rows.count, by: Self.tile) {
+            let tile = rows[first..<min(first + Self.tile, rows.count)]
+            compute(tile, workspace)
+            for (offset, row) in tile.enumerated() {
+                let vocabulary = UnsafeBufferPointer(
+                    start: logits.pointer + offset * model.config.vocabularySize, count: model.config.vocabularySize)
+                row.sequence.record.keepLogits(vocabulary)
+                if row.isLast { sampled.append((row.sequence, sample(row.sequence, vocabulary))) }
+            }
+        }
+        return sampled
+    }
+
+    private func sample(_ sequence: GenerationSequence, _ logits: UnsafeBufferPointer<Float>) -> TokenStep {
+        let sampler = Sampler(parameters: sequence.request.sampling)
+        let id = sampler.sample(logits, step: sequence.steps.count)
+        let step = TokenStep(id: id, logits: logits, topCount: sequence.request.topCount)
+        sequence.append(step)
+        return step
+    }
+
+    private func neededRows(_ parts: [Scheduler.Part], _ workspace: Workspace) -> [Row] {
+        var rows: [Row] = []
+        var first = 0
+        for part in parts {
+            let count = part.segment.tokens.count
+            if part.segment.firstPosition < part.sequence.request.promptIDs.count {
+                part.sequence.record.keepHidden(
+                    UnsafeBufferPointer(
+                        start: workspace.normed.pointer + first * model.config.hiddenSize,
+                        count: count * model.config.hiddenSize))
+            }
+            let reachesEnd = part.segment.firstPosition + count == part.sequence.tokens.count
+            for offset in 0..<count {
+                let isLast = reachesEnd && offset == count - 1
+                guard isLast || part.sequence.request.keeps.contains(.logits) else { continue }
+                rows.append(Row(index: first + offset, sequence: part.sequence, isLast: isLast))
+            }
+            first += count
+        }
+        return rows
+    }
+
+    private func compute(_ rows: ArraySlice<Row>, _ workspace: Workspace) {
+        let hiddenSize = model.config.hiddenSize
+        for (offset, row) in rows.enumerated() {
+            (hidden.pointer + offset * hiddenSize).update(
+                from: workspace.normed.pointer + row.index * hiddenSize, count: hiddenSize)
+        }
+        model.logits(hidden.pointer, rows: rows.count, workspace, into: logits.pointer)
+    }
+
+    /// Rows of logits in memory at once.
+    private static let tile = 16
+}

@@ -1,0 +1,34 @@
+internal import Model
+
+/// Chooses what the next pass computes: one token of every sequence that decodes, then prompts in the room that is
+/// left.
+struct Scheduler {
+    /// The most rows of one pass.
+    let maximumRows: Int
+    /// Passes that may be under way at once; decoding sequences are dealt over them.
+    let passCount: Int
+
+    struct Part {
+        let sequence: GenerationSequence
+        let segment: Batch.Segment
+    }
+
+    /// - Parameter sequences: all that run, oldest first.
+    /// - Returns: empty when nothing waits.
+    func schedule(_ sequences: [GenerationSequence]) -> [Part] {
+        var room = maximumRows
+        var parts: [Part] = []
+        let decoding = sequences.filter { !$0.isPrefilling }
+        let share = (decoding.count + passCount - 1) / passCount
+        for sequence in decoding.filter({ $0.waitingCount > 0 }).prefix(share) where room > 0 {
+            parts.append(Part(sequence: sequence, segment: sequence.take(1)))
+            room -= 1
+        }
+        for sequence in sequences where sequence.isPrefilling && room > 0 {
+            let segment = sequence.take(room)
+            room -= segment.tokens.count
+            parts.append(Part(sequence: sequence, segment: segment))
+        }
+        return parts
+    }
+}

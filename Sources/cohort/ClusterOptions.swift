@@ -1,0 +1,28 @@
+internal import ArgumentParser
+
+/// Where the routed experts live: the flags that every command with a cluster has.
+struct ClusterOptions: ParsableArguments {
+    @Option(help: "Start N worker processes on this machine; 0 computes the experts in this process.")
+    var local: Int?
+
+    @Option(help: "A cluster file (YAML): the workers that will dial in.")
+    var cluster: String?
+
+    @Option(help: "Slices of each expert along its intermediate dimension.")
+    var tensorParallelSize: Int?
+
+    @Option(help: "Contiguous stages of MoE layers, each with workers of its own.")
+    var pipelineParallelSize: Int?
+
+    func validate() throws {
+        if local != nil && cluster != nil {
+            throw ValidationError("--local and --cluster exclude each other: give one")
+        }
+        if let local, !(0...Self.maximumLocal ~= local) {
+            throw ValidationError("--local is \(local): give 0 to \(Self.maximumLocal)")
+        }
+    }
+
+    /// Far more worker processes than one machine has use for.
+    private static let maximumLocal = 256
+}

@@ -1,0 +1,29 @@
+internal import ArgumentParser
+internal import Foundation
+
+@main
+struct Cohort: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cohort",
+        abstract: "Runs DeepSeek-V3/R1-class mixture-of-experts models on clusters of ordinary servers.",
+        discussion: """
+            One coordinator runs attention, routing and the shared expert; workers hold the routed experts.
+            Exit status: 0 done; 1 the work failed; 64 wrong usage; 66 an input file is missing or broken; 69 a peer \
+            cannot be reached.
+            """,
+        subcommands: [
+            GenerateCommand.self, WorkerCommand.self, PlanCommand.self, InspectCommand.self, SynthCommand.self,
+        ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as any Reportable {
+            FileHandle.standardError.write(Data("cohort: \(failure.report)\n".utf8))
+            Foundation.exit(failure.exitStatus)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}

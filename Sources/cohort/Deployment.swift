@@ -1,0 +1,128 @@
+internal import Checkpoint
+internal import Cluster
+internal import Dispatcher
+internal import Experts
+internal import Foundation
+internal import Kernels
+internal import Logging
+internal import Transport
+internal import Wire
+
+/// The routed experts of a command: in this process, in worker processes on this machine, or on the cluster of a file.
+final class Deployment {
+    let experts: any RoutedExperts
+    private let remote: RemoteExperts?
+    private let admission: Admission?
+    private let workers: LocalWorkers?
+
+    /// What stays the same whatever the deployment.
+    struct Model {
+        let checkpoint: Checkpoint
+        let processor: Processor
+        let exchange: ExchangeDType
+        /// The layers whose routed experts are needed.
+        let expertLayers: [Int]
+        /// The most tokens of one dispatch.
+        let maximumTokens: Int
+
+        /// Spreads the experts over workers in proportion to their weights.
+        fileprivate func seating(
+            _ parallelism: Parallelism, weights: [Double], applicants: [Seating.Applicant]
+        ) throws -> Seating {
+            let placement = try Placement.uniform(
+                layers: expertLayers, experts: checkpoint.config.expertCount, parallelism: parallelism,
+                workerWeights: weights)
+            return try Seating(
+                checkpoint, placement: placement, compute: processor.compute, exchange: exchange,
+                maximumRows: maximumTokens, applicants: applicants)
+        }
+    }
+
+    /// Every expert in this process.
+    init(local model: Model) throws {
+        let config = model.checkpoint.config
+        let shard = try ExpertShard(allOf: model.checkpoint, layers: model.expertLayers)
+        experts = LocalExperts(
+            shard: shard, processor: model.processor, hiddenSize: config.hiddenSize,
+            expertsPerToken: config.expertsPerToken, maximumTokens: model.maximumTokens, exchange: model.exchange)
+        (remote, admission, workers) = (nil, nil, nil)
+    }
+
+    /// Worker processes on this machine, over loopback.
+    convenience init(
+        _ model: Model, localWorkers count: Int, parallelism: Parallelism, logger: Logger
+    ) throws {
+        let secret = Self.randomSecret()
+        let listener = try TCPListener(host: "127.0.0.1", port: 0)
+        let names = (1...count).map { "worker-\($0)" }
+        let seats = try model.seating(
+            parallelism, weights: names.map { _ in 1 }, applicants: names.map { Seating.Applicant(name: $0) })
+        let workers = try LocalWorkers(
+            names: names, port: listener.port, secret: secret, threads: max(1, Machine.coreCount / count),
+            memoryBytes: Machine.memoryBytes)
+        try self.init(
+            model, seats, listener: listener, secret: ClusterSecret(bytes: Array(secret.utf8)), workers: workers,
+            timeout: Self.localTimeout, logger: logger)
+    }
+
+    /// The workers of a cluster file, which dial in by themselves.
+    convenience init(_ model: Model, cluster: ClusterConfig, parallelism: Parallelism, logger: Logger) throws {
+        let secret = try ClusterSecret(file: cluster.secretFile)
+        let listener = try TCPListener(host: cluster.coordinator.host, port: cluster.coordinator.port)
+        let seats = try model.seating(
+            parallelism, weights: cluster.workers.map { Double($0.memoryBytes) },
+            applicants: cluster.workers.map {
+                Seating.Applicant(name: $0.name, modelPath: $0.model ?? cluster.model)
+            })
+        logger.info(
+            "waiting for workers", metadata: ["address": "\(listener.address)", "count": "\(seats.seats.count)"])
+        try self.init(
+            model, seats, listener: listener, secret: secret, workers: nil,
+            timeout: .milliseconds(cluster.joinTimeoutMilliseconds), logger: logger)
+    }
+
+    private init(
+        _ model: Model, _ seating: Seating, listener: TCPListener, secret: ClusterSecret, workers: LocalWorkers?,
+        timeout: Duration, logger: Logger
+    ) throws {
+        let time = MonotonicTime()
+        let admission = Admission(
+            seats: seating.seats, secret: secret, exchange: try TCPExchange(listener: listener, time: time), time: time,
+            logger: logger)
+        let progress = ProgressLine(label: "loading experts")
+        let ready = try admission.fill(until: time.now() + timeout) {
+            try workers?.check()
+        } progress: {
+            progress.show(bytes: $0, of: $1)
+        }
+        progress.finish()
+        let config = model.checkpoint.config
+        let remote = RemoteExperts(
+            workers: ready, placement: seating.placement, exchange: try TCPExchange(time: time), time: time,
+            processor: model.processor, shape: seating.shape, expertsPerToken: config.expertsPerToken,
+            maximumTokens: model.maximumTokens)
+        self.remote = remote
+        self.admission = admission
+        self.workers = workers
+        experts = remote
+        Thread.detachNewThread { admission.guardDoor() }
+    }
+
+    /// What each worker has done; empty without workers.
+    var activity: [WorkerActivity] { remote?.activity ?? [] }
+
+    /// Sends the workers home.
+    func close() {
+        admission?.close()
+        remote?.close()
+        workers?.stop()
+    }
+
+    /// 256 bits, as text.
+    private static func randomSecret() -> String {
+        (0..<4).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }.joined(separator: "-")
+    }
+
+    /// What a 24 GiB machine's memory takes from a slow disk, about.
+    private static let localTimeout = Duration.seconds(600)
+}

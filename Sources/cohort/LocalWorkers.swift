@@ -1,0 +1,55 @@
+internal import Foundation
+
+/// Worker processes on this machine, children of this one: started with a secret that they read from their standard
+/// input, gone when the coordinator is.
+final class LocalWorkers {
+    private let processes: [(name: String, process: Process)]
+
+    /// - Parameters:
+    ///   - names: one process for each.
+    ///   - secret: what they prove their membership with.
+    init(names: [String], port: Int, secret: String, threads: Int, memoryBytes: Int) throws {
+        processes = try names.map { name in
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+            process.arguments = [
+                "worker", "--coordinator", "127.0.0.1:\(port)", "--secret-file", "/dev/stdin", "--name", name,
+                "--threads", "\(threads)", "--memory", "\(memoryBytes)", "--quiet",
+            ]
+            let input = Pipe()
+            process.standardInput = input
+            process.standardOutput = FileHandle.nullDevice
+            do {
+                try process.run()
+                try input.fileHandleForWriting.write(contentsOf: Data(secret.utf8))
+                try input.fileHandleForWriting.close()
+            } catch {
+                throw WorkError("worker process \(name) cannot be started: \(error.localizedDescription)")
+            }
+            return (name, process)
+        }
+    }
+
+    deinit { stop() }
+
+    /// Throws when one of them has ended.
+    func check() throws {
+        for (name, process) in processes where !process.isRunning {
+            throw WorkError(
+                "worker process \(name) ended with status \(process.terminationStatus); its reason stands above")
+        }
+    }
+
+    /// Waits for a moment, then ends what still runs.
+    func stop() {
+        let deadline = Date() + Self.grace
+        while processes.contains(where: { $0.process.isRunning }), Date() < deadline { usleep(5_000) }
+        for (_, process) in processes where process.isRunning { process.terminate() }
+        let end = Date() + Self.grace
+        while processes.contains(where: { $0.process.isRunning }), Date() < end { usleep(5_000) }
+        for (_, process) in processes where process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
+
+    /// After a goodbye a worker has nothing left to do.
+    private static let grace = 2.0
+}

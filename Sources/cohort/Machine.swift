@@ -1,0 +1,13 @@
+internal import Foundation
+internal import Kernels
+
+/// What this machine has.
+enum Machine {
+    /// Cores that this process may use.
+    static var coreCount: Int { Processors.allowed().count }
+
+    /// Bytes of physical memory.
+    static var memoryBytes: Int { Int(clamping: ProcessInfo.processInfo.physicalMemory) }
+
+    static var hostName: String { ProcessInfo.processInfo.hostName }
+}

@@ -1,0 +1,94 @@
+internal import ArgumentParser
+internal import Dispatch
+internal import Foundation
+internal import Logging
+internal import Transport
+internal import Wire
+internal import Worker
+
+struct WorkerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "Runs one expert worker.",
+        discussion: """
+            The worker dials the coordinator, proves that it knows the cluster secret, loads the experts that it is \
+            given from its own copy of the checkpoint, and serves them until the coordinator leaves.
+            """)
+
+    @Option(help: "The coordinator's address, as HOST:PORT.")
+    var coordinator: String
+
+    @Option(help: "A file that holds the cluster secret; only its owner may read it.")
+    var secretFile: String
+
+    @Option(help: "The worker's name in the cluster file. Default: the host's name.")
+    var name: String?
+
+    @Option(help: "This host's path to the checkpoint. Default: the coordinator's path.")
+    var model: String?
+
+    @Option(help: "Bytes that experts may take, such as 240000000000 or 240GB. Default: the machine's memory.")
+    var memory: MemorySize?
+
+    @Option(help: "Cores to use. Default: all.")
+    var threads: Int?
+
+    @Option(help: "Seconds to go on dialling a coordinator that does not answer.")
+    var connectTimeout = 60
+
+    @Flag(help: "Join again when the coordinator has left or is lost, instead of ending.")
+    var rejoin = false
+
+    @Flag(help: "Log warnings and errors only.")
+    var quiet = false
+
+    func validate() throws {
+        _ = try address()
+        if let threads, !(1...1024 ~= threads) { throw ValidationError("--threads is \(threads): give 1 to 1024") }
+        guard 1...Self.longestTimeout ~= connectTimeout else {
+            throw ValidationError("--connect-timeout is \(connectTimeout): give 1 to \(Self.longestTimeout) seconds")
+        }
+    }
+
+    func run() throws {
+        let (host, port) = try address()
+        let options = WorkerService.Options(
+            name: name ?? Machine.hostName, host: host, port: port, modelPath: model,
+            memoryBytes: memory?.byteCount ?? Machine.memoryBytes, threads: threads ?? Machine.coreCount,
+            patience: .seconds(connectTimeout))
+        let secret = try ClusterSecret(file: secretFile)
+        var logger = Logger(label: "cohort.worker") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = quiet ? .warning : .info
+        let time = MonotonicTime()
+        let notifier = ServiceNotifier()
+        let service = WorkerService(
+            options, secret: secret, exchange: try TCPExchange(time: time), time: time, logger: logger
+        ) { [logger] stage in
+            notifier.notify(stage)
+            logger.info("worker", metadata: ["stage": "\(stage)"])
+        }
+        let signals = StopSignals { service.stop() }
+        defer { signals.cancel() }
+        repeat { try serve(service, logger) } while rejoin && !service.isStopped
+    }
+
+    private func serve(_ service: WorkerService, _ logger: Logger) throws {
+        do {
+            try service.run()
+        } catch WorkerError.lostCoordinator(let peer, let reason) where rejoin {
+            logger.warning("coordinator lost", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
+        }
+    }
+
+    private func address() throws -> (host: String, port: Int) {
+        guard let colon = coordinator.lastIndex(of: ":"),
+            let port = Int(coordinator[coordinator.index(after: colon)...]),
+            1...65535 ~= port, colon != coordinator.startIndex
+        else {
+            throw ValidationError("--coordinator is \"\(coordinator)\": give HOST:PORT, such as 10.0.0.1:7077")
+        }
+        let host = coordinator[..<colon].trimmingPrefix("[")
+        return (String(host.hasSuffix("]") ? host.dropLast() : host), port)
+    }
+
+    private static let longestTimeout = 86_400
+}

@@ -1,0 +1,86 @@
+import Foundation
+import Kernels
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct ThreadTeamTests {
+    @Test("every index is taken once, loop after loop", arguments: [1, 2, 3, 4, 9])
+    func takesEveryIndexOnce(threads: Int) {
+        let team = ThreadTeam(threads: threads)
+        #expect(team.threads == threads)
+        let most = 70
+        let taken = UnsafeMutableBufferPointer<Int>.allocate(capacity: most)
+        taken.initialize(repeating: 0)
+        defer { taken.deallocate() }
+        nonisolated(unsafe) let slots = taken
+        var expected = [Int](repeating: 0, count: most)
+        for loop in 0..<20_000 {
+            let count = loop % (most + 1)
+            team.forEach(count) { slots[$0] += 1 }
+            for index in 0..<count { expected[index] += 1 }
+        }
+        #expect(Array(taken) == expected)
+    }
+
+    @Test("a loop sees what the caller wrote before it, and the caller what the loop wrote")
+    func ordersMemory() {
+        let team = ThreadTeam(threads: 4)
+        let memory = UnsafeMutableBufferPointer<Int>.allocate(capacity: 8)
+        memory.initialize(repeating: 0)
+        defer { memory.deallocate() }
+        nonisolated(unsafe) let values = memory
+        for loop in 0..<5_000 {
+            for index in 0..<8 { values[index] = loop }
+            team.forEach(8) { values[$0] = values[$0] * 3 + $0 }
+            #expect((0..<8).allSatisfy { values[$0] == loop * 3 + $0 })
+        }
+    }
+
+    @Test("workers that fell asleep come back")
+    func wakes() {
+        let team = ThreadTeam(threads: 3)
+        let mostThreads = (0..<20).map { _ in
+            usleep(2_000)
+            let threads = Mutex<Set<UInt>>([])
+            team.forEach(3) { _ in
+                _ = threads.withLock { $0.insert(UInt(pthread_self())) }
+                usleep(3_000)
+            }
+            return threads.withLock { $0.count }
+        }.max()
+        #expect(mostThreads == 3)
+    }
+
+    @Test("long bodies run side by side")
+    func runsSideBySide() {
+        let team = ThreadTeam(threads: 4)
+        let start = ContinuousClock.now
+        team.forEach(8) { _ in usleep(50_000) }
+        #expect(ContinuousClock.now - start < .milliseconds(350))
+    }
+
+    @Test("teams come and go, many at once")
+    func teamsComeAndGo() {
+        let sum = Atomic<Int>(0)
+        for _ in 0..<50 {
+            let teams = (1...4).map { ThreadTeam(threads: $0) }
+            for team in teams { team.forEach(10) { sum.add($0, ordering: .relaxed) } }
+        }
+        #expect(sum.load(ordering: .relaxed) == 50 * 4 * 45)
+    }
+
+    @Test("more runnable threads than cores get through thousands of loops")
+    func survivesOversubscription() async {
+        await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    let team = ThreadTeam(threads: 4)
+                    let sum = Atomic<Int>(0)
+                    for _ in 0..<2_000 { team.forEach(16) { sum.add($0, ordering: .relaxed) } }
+                    return sum.load(ordering: .relaxed)
+                }
+            }
+            for await sum in group { #expect(sum == 2_000 * 120) }
+        }
+    }
+}

@@ -42,10 +42,11 @@ extension TCPExchange {
 
 extension TCPLink {
     /// A connected pair on the loopback, both with large frames allowed.
-    static func pair() throws -> (near: TCPLink, far: any Link) {
+    static func pair(queueLimit: Int = defaultQueueLimit) throws -> (near: TCPLink, far: any Link) {
         let (acceptor, listener) = try TCPExchange.listening()
         let near = try TCPLink.connect(
-            host: "127.0.0.1", port: listener.port, deadline: MonotonicTime().now() + .seconds(5))
+            host: "127.0.0.1", port: listener.port, deadline: MonotonicTime().now() + .seconds(5),
+            queueLimit: queueLimit)
         let log = ExchangeLog()
         guard log.wait(on: acceptor, until: { !log.accepted.isEmpty }) else {
             throw TransportError(kind: .timedOut, what: "nothing was accepted", place: near.peer, mend: "")

@@ -136,17 +136,31 @@ import Wire
 
     @Test("A peer that takes nothing is an error once the queue is full, and costs no more memory")
     func congestion() throws {
-        let (near, far) = try TCPLink.pair()
-        let frame = [UInt8](repeating: 1, count: 64 << 20)
+        let limit = 32 << 20
+        let (near, far) = try TCPLink.pair(queueLimit: limit)
+        let frame = [UInt8](repeating: 1, count: 4 << 20)
         var sent = 0
         let error = #expect(throws: TransportError.self) {
-            for _ in 0..<20 {
+            for _ in 0..<100 {
                 try near.send(bytes: frame)
                 sent += frame.count
             }
         }
         #expect(error?.kind == .congested)
-        #expect(sent >= TCPLink.defaultQueueLimit - frame.count && sent <= TCPLink.defaultQueueLimit + (64 << 20))
+        let socketBuffers = 32 << 20
+        #expect(sent >= limit - frame.count && sent <= limit + socketBuffers)
+        #expect(near.closeReason == nil, "nothing was cut, so the link is as good as before")
+        let exchange = try TCPExchange()
+        exchange.add(far)
+        let flusher = try TCPExchange()
+        flusher.add(near)
+        let log = ExchangeLog()
+        let deadline = Self.now() + .seconds(10)
+        while log.frames.count < sent / frame.count, Self.now() < deadline {
+            _ = flusher.wait(until: Self.now(), spin: .zero, log.record)
+            _ = exchange.wait(until: Self.now() + .milliseconds(1), spin: .zero, log.record)
+        }
+        #expect(log.frames.count == sent / frame.count, "what was queued arrives once the peer reads again")
         near.close(.local("over"))
         far.close(.local("over"))
     }

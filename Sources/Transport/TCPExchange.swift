@@ -149,7 +149,7 @@ extension TCPExchange {
         for member in members { polls.add(member.link.pollNumber, output: member.link.hasQueuedOutput) }
         let hasFresh = members.contains { $0.isFresh }
         let isWanted = isWoken.load(ordering: .acquiring) || hasFresh
-        polls.wait(nanoseconds: isWanted ? 0 : nanoseconds)
+        guard polls.wait(nanoseconds: isWanted ? 0 : nanoseconds) || hasFresh else { return false }
         if polls.isReady(0) {
             _ = waker.reset()
             waker.drain()

@@ -60,6 +60,12 @@ let package = Package(
         .tests("KernelsTests", ["Kernels", "CKernels"]),
         .tests("CheckpointTests", ["Checkpoint", "Kernels"]),
         .tests("TokenizationTests", ["Tokenization"], exclude: ["Fixtures"]),
+        .tests(
+            "DispatcherTests",
+            [
+                "Dispatcher", "Worker", "Transport", "Wire", "Cluster", "Checkpoint", "Experts", "Kernels", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .tests("ModelTests", ["Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
         .tests("ServingTests", ["Serving", "Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
         .tests("WireTests", ["Wire"]),

@@ -65,7 +65,8 @@ import Testing
             try await expectEnd(cluster.startWorker("worker-7"), status: 64, "worker-1, worker-2")
             try await expectEnd(cluster.startWorker("worker-1", ["--memory", "1000"]), status: 1, "--memory")
             let other = Fixture("v2-group").model
-            try await expectEnd(cluster.startWorker("worker-1", ["--model", other]), status: 66, "not the coordinator's")
+            try await expectEnd(
+                cluster.startWorker("worker-1", ["--model", other]), status: 66, "not the coordinator's")
             let first = try cluster.startWorker("worker-1")
             try await coordinator.says("worker ready")
             try await expectEnd(cluster.startWorker("worker-1"), status: 64, "connected already")
@@ -112,7 +113,8 @@ import Testing
             let clock = ContinuousClock()
             let duration = try await clock.measure {
                 try await expectEnd(
-                    cluster.startWorker("worker-1", ["--connect-timeout", "1"]), status: 69, "127.0.0.1:\(cluster.port)")
+                    cluster.startWorker("worker-1", ["--connect-timeout", "1"]), status: 69, "127.0.0.1:\(cluster.port)"
+                )
             }
             #expect(duration < .seconds(10))
             let coordinator = try cluster.startCoordinator(Self.model, Self.prompt)
@@ -167,7 +169,8 @@ import Testing
         try await Scene.play { scene in
             let run = try await scene.run(
                 program: "/usr/bin/env",
-                ["bash", Repository.path("scripts/netns-cluster.sh"), RunningProgram.cohort, Self.model, "--"] + Self.prompt)
+                ["bash", Repository.path("scripts/netns-cluster.sh"), RunningProgram.cohort, Self.model, "--"]
+                    + Self.prompt)
             guard run.status != 77 else {
                 print("five network namespaces: \(run.error)")
                 return

@@ -98,13 +98,14 @@ import Testing
                 ["generate", model, "--prompt-ids", ids, "--max-tokens", tokens]
             }
             try await expect(scene, prompt("0,640", "2"), status: 64, "640")
-            try await expect(scene, prompt("-1", "2"), status: 64, "-1", lines: 4)
+            try await expect(
+                scene, ["generate", model, "--prompt-ids=-1", "--max-tokens", "2"], status: 64, "-1")
             try await expect(scene, prompt("1,x", "2"), status: 64, "\"x\"")
             try await expect(scene, prompt("99999999999999999999", "2"), status: 64, "99999999999999999999")
             try await expect(scene, prompt("1", "0"), status: 64, "at least 1")
             try await expect(scene, prompt("1,2", "2559"), status: 64, "2560")
             try await expect(scene, prompt("1,2", "\(Int.max)"), status: 64, "2560")
-            try await expect(scene, ["generate", model, "--prompt", ""], status: 64, "no tokens")
+            try await expect(scene, ["generate", model, "--prompt-ids", ""], status: 64, "--prompt-ids")
             try await expect(scene, prompt("1", "2") + ["--top-logprobs", "641"], status: 64, "640")
         }
     }
@@ -135,7 +136,7 @@ import Testing
             }
             try await expect(scene, split("4", "--pipeline-parallel-size", "3"), status: 64, "2 MoE layers")
             try await expect(scene, split("4", "--tensor-parallel-size", "5"), status: 64, "tensor-parallel-size")
-            try await expect(scene, split("20", "--tensor-parallel-size", "17"), status: 64, "16 columns")
+            try await expect(scene, split("20", "--tensor-parallel-size", "17"), status: 64, "give 16 or less")
             try await expect(scene, split("2", "--tensor-parallel-size", "0"), status: 64, "tensor-parallel-size")
             try await expect(scene, split("0", "--tensor-parallel-size", "2"), status: 64, "tensor-parallel-size")
             #expect(scene.processes.isEmpty)
@@ -154,10 +155,21 @@ import Testing
     @Test("standard output that takes nothing", arguments: [[], ["--json"]])
     func fullOutput(_ arguments: [String]) async throws {
         try await Scene.play { scene in
-            let command = (["exec", RunningProgram.cohort] + generate(Self.fixture.model, arguments)).joined(separator: " ")
+            let command = (["exec", RunningProgram.cohort] + generate(Self.fixture.model, arguments)).joined(
+                separator: " ")
             let outcome = try await scene.run(program: "/bin/sh", ["-c", "\(command) >/dev/full"])
             #expect(outcome.status == 1, "\(outcome)")
             #expect(outcome.errorLines.count == 1 && outcome.error.contains("standard output"), "\(outcome)")
+        }
+    }
+
+    @Test("standard error that takes nothing, or is closed, does not end the work", arguments: ["2>/dev/full", "2>&-"])
+    func fullError(_ redirection: String) async throws {
+        try await Scene.play { scene in
+            let arguments = generate(Self.fixture.model, ["--local", "2", "--report", "--verbose"])
+            let command = (["exec", RunningProgram.cohort] + arguments).joined(separator: " ")
+            let outcome = try await scene.run(program: "/bin/sh", ["-c", "\(command) \(redirection)"])
+            #expect(outcome.status == 0 && !outcome.output.isEmpty, "\(outcome)")
         }
     }
 
@@ -184,7 +196,8 @@ import Testing
             let wrong = try scene.write("wrong.yaml", text.replacing("join-timeout", with: "join-time"))
             try await expect(scene, generate(model, ["--cluster", wrong]), status: 66, "wrong.yaml:3", "join-timeout")
             try scene.write("secret", "a secret of a test cluster", mode: 0o644)
-            try await expect(scene, generate(model, ["--cluster", cluster.file]), status: 66, cluster.secretFile, "600")
+            try await expect(
+                scene, generate(model, ["--cluster", cluster.file]), status: 66, cluster.secretFile, "600")
         }
     }
 }

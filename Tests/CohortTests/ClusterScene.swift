@@ -35,7 +35,10 @@ struct ClusterScene {
     /// - Parameter arguments: stand behind the usual ones, so that they take their place.
     func startWorker(_ name: String, host: String = "127.0.0.1", _ arguments: [String] = []) throws -> RunningProgram {
         try scene.start(
-            ["worker", "--coordinator", "\(host):\(port)", "--secret-file", secretFile, "--name", name, "--threads", "1"]
+            [
+                "worker", "--coordinator", "\(host):\(port)", "--secret-file", secretFile, "--name", name, "--threads",
+                "1",
+            ]
                 + arguments)
     }
 }

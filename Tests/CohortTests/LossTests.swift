@@ -8,8 +8,9 @@ import Testing
     private static let long = ["--prompt-ids", "0,5,7", "--max-tokens", "2500", "--ignore-eos", "--temperature", "2"]
 
     /// A long generation under way, with `count` workers.
-    private func generation(_ scene: Scene, _ count: Int) async throws -> (RunningProgram, ClusterScene, [RunningProgram])
-    {
+    private func generation(
+        _ scene: Scene, _ count: Int
+    ) async throws -> (RunningProgram, ClusterScene, [RunningProgram]) {
         let cluster = try ClusterScene(scene, workers: count)
         let coordinator = try cluster.startCoordinator(Self.model, Self.long)
         let workers = try (1...count).map { try cluster.startWorker("worker-\($0)") }

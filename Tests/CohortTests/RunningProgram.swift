@@ -33,20 +33,35 @@ final class RunningProgram: Sendable {
         let name = UUID().uuidString
         outputPath = "\(folder)/\(name).out"
         errorPath = "\(folder)/\(name).err"
-        let environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=\(folder)", marker]
+        let environment = ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=\(folder)", marker]
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, errorPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        Self.resetSignals(&attributes)
         let vector = ([program] + arguments).map { strdup($0) } + [nil]
         let variables = environment.map { strdup($0) } + [nil]
         defer { (vector + variables).forEach { free($0) } }
         var identifier = pid_t()
-        let status = posix_spawn(&identifier, program, &actions, nil, vector, variables)
+        let status = posix_spawn(&identifier, program, &actions, &attributes, vector, variables)
         guard status == 0 else { throw NotInTime(description: "\(program): \(String(cString: strerror(status)))") }
         self.identifier = identifier
+    }
+
+    /// A test runner may block or ignore signals, and what it starts would too.
+    private static func resetSignals(_ attributes: inout posix_spawnattr_t) {
+        var all = sigset_t()
+        var none = sigset_t()
+        sigfillset(&all)
+        sigemptyset(&none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
     }
 
     /// Waits for its end; what is not over by then is killed.
@@ -57,7 +72,7 @@ final class RunningProgram: Sendable {
                 let signal = status & 0x7F
                 return Outcome(
                     status: signal == 0 ? (status >> 8) & 0xFF : 128 + signal,
-                    output: FileManager.default.contents(atPath: outputPath) ?? Data(), error: errorText)
+                    output: contents(outputPath), error: errorText)
             }
             guard ContinuousClock.now < end else {
                 signal(SIGKILL)
@@ -74,14 +89,14 @@ final class RunningProgram: Sendable {
 
     /// Waits until it has put something out.
     func putsOut(within limit: Duration = .seconds(30)) async throws {
-        try await until("it puts something out", within: limit) { !outputText.isEmpty }
+        try await until("it puts something out", within: limit) { !contents(outputPath).isEmpty }
     }
 
     var isRunning: Bool { reaped() == nil }
 
-    var outputText: String { String(decoding: FileManager.default.contents(atPath: outputPath) ?? Data(), as: UTF8.self) }
+    var errorText: String { String(decoding: contents(errorPath), as: UTF8.self) }
 
-    var errorText: String { String(decoding: FileManager.default.contents(atPath: errorPath) ?? Data(), as: UTF8.self) }
+    private func contents(_ path: String) -> Data { FileManager.default.contents(atPath: path) ?? Data() }
 
     func signal(_ number: Int32) {
         if isRunning { kill(identifier, number) }

@@ -22,6 +22,8 @@ package final class Admission: @unchecked Sendable {
     private enum Guest {
         case greeting(any Link, CoordinatorHandshake)
         case loading(any Link, seat: Int, WorkerDescription, lastHeard: Instant)
+        /// Holds its experts and waits for the others.
+        case ready(any Link, seat: Int)
     }
 
     private enum Place {
@@ -64,12 +66,20 @@ package final class Admission: @unchecked Sendable {
     ) throws -> [ReadyWorker] {
         while true {
             let ready = places.compactMap { if case .ready(let worker) = $0 { worker } else { nil } }
-            guard ready.count < seats.count else { return ready }
+            guard ready.count < seats.count else {
+                ready.forEach(release)
+                return ready
+            }
             try check()
             guard time.now() < deadline else { throw AdmissionError(missing: missing) }
             turn(until: min(deadline, time.now() + Self.tick))
             progress(loadedBytes, seats.reduce(0) { $0 + $1.weightBytes })
         }
+    }
+
+    /// Names of the seats that nobody has taken.
+    package var absent: [String] {
+        zip(seats, places).compactMap { if case .empty = $1 { $0.name } else { nil } }
     }
 
     /// Sends strangers away until `close`, on the calling thread.
@@ -96,10 +106,15 @@ package final class Admission: @unchecked Sendable {
         }
     }
 
+    /// When too many wait for their handshake, the oldest goes: a worker needs an instant for its own, and would be
+    /// locked out by a crowd of the silent if the newest had to go.
     private func greet(_ link: any Link) {
-        let greeting = guests.values.count { if case .greeting = $0 { true } else { false } }
-        guard greeting < limits.guests else {
-            return sendAway(link, "\(limits.guests) connections are waiting for their handshake already")
+        let greeting = guests.values.compactMap { guest -> (link: any Link, deadline: Instant)? in
+            if case .greeting(let link, let handshake) = guest { (link, handshake.deadline) } else { nil }
+        }
+        if greeting.count >= limits.guests, let oldest = greeting.min(by: { $0.deadline < $1.deadline }) {
+            guests[ObjectIdentifier(oldest.link)] = nil
+            sendAway(oldest.link, "\(limits.guests) newer connections wait for their handshake")
         }
         guests[ObjectIdentifier(link)] = .greeting(
             link, CoordinatorHandshake(secret: secret, deadline: time.now() + limits.handshake))
@@ -111,6 +126,7 @@ package final class Admission: @unchecked Sendable {
             switch guests[ObjectIdentifier(link)] {
             case .greeting(_, let handshake): try shakeHands(link, handshake, message)
             case .loading(_, let seat, let description, _): try hear(link, seat, description, message)
+            case .ready: hearReady(link, message)
             case nil: break
             }
         } catch {
@@ -158,16 +174,32 @@ package final class Admission: @unchecked Sendable {
         case .progress(let progress):
             places[seat] = .loading(progress)
         case .ready(let report):
-            exchange.remove(link)
-            guests[ObjectIdentifier(link)] = nil
+            guests[ObjectIdentifier(link)] = .ready(link, seat: seat)
             places[seat] = .ready(
                 ReadyWorker(seat: seats[seat], link: link, description: description, report: report))
             logger.info("worker ready", metadata: ["worker": "\(seats[seat].name)"])
         case .failure(let report):
             sendAway(link, report.message)
+        case .goodbye(let goodbye):
+            sendAway(link, goodbye.reason)
         default:
             sendAway(link, "a \(message.kind) message came while the worker loads")
         }
+    }
+
+    /// A worker that waits for its first dispatch has nothing to say but that it leaves.
+    private func hearReady(_ link: any Link, _ message: ControlMessage) {
+        switch message {
+        case .failure(let report): sendAway(link, report.message)
+        case .goodbye(let goodbye): sendAway(link, goodbye.reason)
+        default: sendAway(link, "a \(message.kind) message came from a worker that is ready")
+        }
+    }
+
+    /// Hands a worker's link over to the caller.
+    private func release(_ worker: ReadyWorker) {
+        exchange.remove(worker.link)
+        guests[ObjectIdentifier(worker.link)] = nil
     }
 
     private func refuse(_ link: any Link, _ refusal: Refusal, at seat: Int? = nil) {
@@ -182,7 +214,10 @@ package final class Admission: @unchecked Sendable {
 
     private func forget(_ link: any Link, _ reason: CloseReason) {
         let guest = guests.removeValue(forKey: ObjectIdentifier(link))
-        if case .loading(_, let seat, _, _) = guest { places[seat] = .empty(lastRefusal: reason.description) }
+        switch guest {
+        case .loading(_, let seat, _, _), .ready(_, let seat): places[seat] = .empty(lastRefusal: reason.description)
+        case .greeting, nil: break
+        }
         logger.warning("connection closed", metadata: ["peer": "\(link.peer)", "reason": "\(reason)"])
     }
 

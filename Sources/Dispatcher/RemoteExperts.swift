@@ -149,7 +149,11 @@ package final class RemoteExperts: RoutedExperts {
     private func receive(_ header: FrameHeader, _ payload: UnsafeRawBufferPointer, from worker: Int) throws {
         guard header.kind == .combine else {
             let message = try ControlMessage(kind: header.kind, payload: payload)
-            if case .failure(let report) = message { _ = lose(worker, report.message) }
+            switch message {
+            case .failure(let report): _ = lose(worker, report.message)
+            case .goodbye(let goodbye): _ = lose(worker, goodbye.reason)
+            default: break
+            }
             return
         }
         activity[worker].noteCombine(header)

@@ -27,7 +27,8 @@ package struct Seating {
     /// - Parameters:
     ///   - applicants: by the placement's worker index.
     ///   - maximumRows: the most rows of one dispatch.
-    /// - Throws: `CheckpointError`; `PlanError` when experts are cut into more slices than they have columns.
+    /// - Throws: `CheckpointError` for any tensor of the model, also where only a worker would come upon it;
+    ///   `PlanError` when experts are cut into more slices than they have columns.
     package init(
         _ checkpoint: Checkpoint, placement: Placement, compute: Compute, exchange: ExchangeDType, maximumRows: Int,
         applicants: [Applicant]
@@ -37,6 +38,8 @@ package struct Seating {
         guard parallelism.tensor <= config.expertIntermediateSize else {
             throw PlanError.slicesTooThin(tensor: parallelism.tensor, width: config.expertIntermediateSize)
         }
+        let needsMTP = placement.layers.contains { $0 >= config.layerCount }
+        try checkpoint.validate(ModelLayout(config, includesMTP: needsMTP))
         let shape = RowShape(hiddenSize: config.hiddenSize, dtype: exchange.onTheWire)
         let fingerprint = try checkpoint.fingerprint
         let expert = try ExpertWeights(from: checkpoint, layer: placement.layers[0], expert: 0)

@@ -43,6 +43,9 @@ package final class WorkerService: Sendable {
         case ready(slots: Int, loadedBytes: Int)
     }
 
+    /// `stop` was called.
+    private struct Stopped: Error {}
+
     private let options: Options
     private let secret: ClusterSecret
     private let exchange: any Exchange
@@ -80,9 +83,12 @@ package final class WorkerService: Sendable {
         observe(.loading)
         do {
             try serve(link, try session(for: assignment, link))
+        } catch is Stopped {
+            leave(link, .goodbye(Goodbye(reason: "the worker was stopped")))
+        } catch let error as TransportError where error.kind == .closed {
+            throw WorkerError.lostCoordinator(peer: link.peer, reason: error.what)
         } catch {
-            try? link.send(.failure(FailureReport(message: "\(error)", status: 1)))
-            _ = exchange.wait(until: time.now() + Self.farewell, spin: .zero) { _ in }
+            leave(link, .failure(FailureReport(message: "\(error)", status: 1)))
             throw error
         }
     }
@@ -94,6 +100,12 @@ package final class WorkerService: Sendable {
     }
 
     package var isStopped: Bool { stopFlag.load(ordering: .acquiring) }
+
+    /// Gives the last message a moment to get out.
+    private func leave(_ link: any Link, _ message: ControlMessage) {
+        try? link.send(message)
+        _ = exchange.wait(until: time.now() + Self.farewell, spin: .zero) { _ in }
+    }
 
     /// Dials until the coordinator answers. nil when stopped meanwhile.
     private func dial() throws -> (any Link)? {
@@ -149,6 +161,7 @@ package final class WorkerService: Sendable {
         let processor = Processor(threads: options.threads, compute: compute)
         let loader = ShardLoader(checkpoint: checkpoint, team: processor.team)
         let shard = try loader.load(assignment) { loaded, total in
+            guard !isStopped else { throw Stopped() }
             try link.send(.progress(LoadProgress(loadedBytes: loaded, totalBytes: total)))
         }
         let session = WorkerSession(
@@ -163,10 +176,12 @@ package final class WorkerService: Sendable {
         return session
     }
 
-    /// Answers dispatches until the coordinator says goodbye or `stop` is called.
+    /// Answers dispatches until the coordinator says goodbye.
+    /// - Throws: `Stopped` when `stop` is called.
     private func serve(_ link: any Link, _ session: WorkerSession) throws {
         var end: Result<Void, any Error>?
-        while end == nil, !isStopped {
+        while end == nil {
+            guard !isStopped else { throw Stopped() }
             _ = exchange.wait(until: time.now() + Self.idleLimit, spin: Self.spin) { event in
                 guard end == nil else { return }
                 do {

@@ -91,7 +91,7 @@ final class Deployment {
             logger: logger)
         let progress = ProgressLine(label: "loading experts")
         let ready = try admission.fill(until: time.now() + timeout) {
-            try workers?.check()
+            try workers?.check(absent: admission.absent)
         } progress: {
             progress.show(bytes: $0, of: $1)
         }

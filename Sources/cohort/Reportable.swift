@@ -46,7 +46,7 @@ struct WorkError: Reportable, CustomStringConvertible {
 }
 
 extension CheckpointError: Reportable {
-    var exitStatus: Int32 { ExitStatus.badInput }
+    var exitStatus: Int32 { kind == .unwritable ? ExitStatus.failed : ExitStatus.badInput }
 }
 
 extension TokenizerError: Reportable {

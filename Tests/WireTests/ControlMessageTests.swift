@@ -24,6 +24,7 @@ import Wire
         .failure(FailureReport(message: "no such folder", status: 66)),
         .goodbye(Goodbye(reason: "drained")),
         .heartbeat,
+        .release(SlotRelease(slots: [.init(layer: 7, rank: 0, experts: [3, 250])])),
     ]
 
     private static func decode(_ kind: FrameKind, _ payload: [UInt8]) throws -> ControlMessage {

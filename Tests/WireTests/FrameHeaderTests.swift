@@ -56,7 +56,7 @@ import Wire
         }
         #expect(throws: FrameError.badMagic(0x5452_4800)) { try Self.decode(changed(0, 0)) }
         #expect(throws: FrameError.unknownVersion(2)) { try Self.decode(changed(4, 2)) }
-        #expect(throws: FrameError.unknownKind(10)) { try Self.decode(changed(6, 10)) }
+        #expect(throws: FrameError.unknownKind(30)) { try Self.decode(changed(6, 30)) }
         #expect(throws: FrameError.unknownDType(7)) { try Self.decode(changed(7, 7)) }
         #expect(throws: FrameError.reservedBits(0x8000)) { try Self.decode(changed(37, 0x80)) }
     }

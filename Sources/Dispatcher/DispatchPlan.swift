@@ -23,19 +23,29 @@ package struct DispatchPlan {
 
     /// Sends every (token, slot, rank) to the worker that the table names for it.
     package mutating func build(_ routing: Routing, _ table: SlotTable) {
+        clear()
+        for place in 0..<routing.pairCount * table.tensor { add(place, routing, table) }
+    }
+
+    /// The same for some answers alone.
+    /// - Parameter places: ascending.
+    package mutating func build(_ routing: Routing, _ table: SlotTable, only places: [Int32]) {
+        clear()
+        for place in places { add(Int(place), routing, table) }
+    }
+
+    private mutating func add(_ place: Int, _ routing: Routing, _ table: SlotTable) {
+        let (pair, rank) = place.quotientAndRemainder(dividingBy: table.tensor)
+        let expert = Int(routing.experts[pair])
+        let worker = Int(table.primary[expert * table.tensor + rank])
+        shares[worker].writer.add(sourceRow: pair / routing.expertsPerToken, expert: expert, rank: rank)
+        shares[worker].places.append(Int32(place))
+    }
+
+    private mutating func clear() {
         for worker in shares.indices {
             shares[worker].writer.removeAll()
             shares[worker].places.removeAll(keepingCapacity: true)
-        }
-        for token in 0..<routing.tokens {
-            for pair in token * routing.expertsPerToken..<(token + 1) * routing.expertsPerToken {
-                let expert = Int(routing.experts[pair])
-                for rank in 0..<table.tensor {
-                    let worker = Int(table.primary[expert * table.tensor + rank])
-                    shares[worker].writer.add(sourceRow: token, expert: expert, rank: rank)
-                    shares[worker].places.append(Int32(pair * table.tensor + rank))
-                }
-            }
         }
     }
 

@@ -85,7 +85,7 @@ extension AdmissionError: Reportable {
     var exitStatus: Int32 { ExitStatus.unreachable }
 }
 
-extension WorkerLost: Reportable {
+extension ExpertsLost: Reportable {
     var exitStatus: Int32 { ExitStatus.unreachable }
 }
 

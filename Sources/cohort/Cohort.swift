@@ -12,13 +12,18 @@ struct Cohort: ParsableCommand {
             cannot be reached.
             """,
         subcommands: [
-            GenerateCommand.self, WorkerCommand.self, PlanCommand.self, InspectCommand.self, SynthCommand.self,
+            GenerateCommand.self, ServeCommand.self, WorkerCommand.self, PlanCommand.self, InspectCommand.self,
+            SynthCommand.self,
         ])
 
-    static func main() {
+    @MainActor static func main() async {
         do {
             var command = try parseAsRoot()
-            try command.run()
+            if var service = command as? any AsyncParsableCommand {
+                try await service.run()
+            } else {
+                try command.run()
+            }
         } catch let failure as any Reportable {
             FileHandle.standardError.write(Data("cohort: \(failure.report)\n".utf8))
             Foundation.exit(failure.exitStatus)

@@ -146,8 +146,8 @@ extension EngineRunner {
     private func serve() {
         while waitForWork() {
             giveUpCancelled()
-            giveUpOverdue()
             while let ticket = nextTicket() { start(ticket) }
+            giveUpOverdue()
             step()
             betweenSteps()
             publish()

@@ -85,7 +85,7 @@ import Testing
         try await serving(runner) {
             let long = try runner.submit(request(0, tokens: 3000))
             let other = try runner.submit(request(1))
-            let waiting = try runner.submit(request(2))
+            let waiting = try runner.submit(request(2, tokens: 3000))
             var events = long.events.makeAsyncIterator()
             _ = try await events.next()
             waiting.cancel()
@@ -113,9 +113,10 @@ import Testing
     @Test("refuses what exceeds the queue, and what can never be served")
     func refusals() throws {
         let runner = EngineRunner(engine: try model.engine(), limits: .init(running: 1, waiting: 1, wait: .seconds(60)))
-        _ = try runner.submit(request(0))
+        let waiting = try runner.submit(request(0))
         #expect(throws: RunnerError.queueFull(limit: 1)) { try runner.submit(request(0)) }
         #expect(throws: RequestError.self) { try runner.submit(request(0, tokens: 5000)) }
+        waiting.cancel()
         runner.stop(by: .now)
         #expect(throws: RunnerError.stopping) { try runner.submit(request(0)) }
     }

@@ -1,16 +1,17 @@
 internal import Synchronization
 
 /// Ends the connection of a client that does not read what it asked for.
-final class StallWatch: Sendable {
+package final class StallWatch: Sendable {
     private let limit: Duration
     private let writingSince = Mutex<ContinuousClock.Instant?>(nil)
 
-    init(limit: Duration) {
+    /// - Parameter limit: the longest that one write may take.
+    package init(limit: Duration) {
         self.limit = limit
     }
 
     /// Does `operation`, whose writes go through `write`, and calls `close` when one of them takes longer than the limit.
-    func run(close: @escaping @Sendable () -> Void, _ operation: () async throws -> Void) async throws {
+    package func run(close: @escaping @Sendable () -> Void, _ operation: () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while !Task.isCancelled {
@@ -24,7 +25,8 @@ final class StallWatch: Sendable {
         }
     }
 
-    func write(_ body: () async throws -> Void) async throws {
+    /// Does one write, inside `run`.
+    package func write(_ body: () async throws -> Void) async throws {
         writingSince.withLock { $0 = .now }
         defer { writingSince.withLock { $0 = nil } }
         try await body()

@@ -96,20 +96,40 @@ import Testing
         let steps = sequence.steps
         try await tiny.serve { client in
             let answer = try await client.complete(greedy(prompt, tokens: 6, #", "logprobs": 2"#))
-            let logprobs = try #require(try answer.choice()["logprobs"] as? [String: Any])
-            #expect(logprobs["token_logprobs"] as? [Double] == steps.map(\.logProbability))
-            let top = try #require(logprobs["top_logprobs"] as? [[String: Double]])
-            for (names, step) in zip(top, steps) {
+            let logprobs = try #require(try Chunk(answer.text).choices.first?.logprobs)
+            #expect(logprobs.values == steps.map(\.logProbability))
+            for (names, step) in zip(logprobs.top, steps) {
                 #expect(names.values.sorted(by: >) == step.top.map(\.logProbability))
             }
-            #expect((logprobs["text_offset"] as? [Int])?.first == 0)
+            #expect(logprobs.offsets.first == 0)
             let stream = try await client.complete(greedy(prompt, tokens: 6, #", "logprobs": 2, "stream": true"#))
-            let streamed = try stream.events().dropLast().flatMap { event in
-                let object = try JSONSerialization.jsonObject(with: Data(event.utf8)) as? [String: Any]
-                let choice = (object?["choices"] as? [[String: Any]])?.first
-                return (choice?["logprobs"] as? [String: Any])?["token_logprobs"] as? [Double] ?? []
+            let chunks = try stream.events().dropLast().map(Chunk.init)
+            #expect(chunks.flatMap { $0.choices.first?.logprobs?.values ?? [] } == logprobs.values)
+        }
+    }
+
+    /// A chunk as `JSONDecoder` reads it, which keeps every bit of a number.
+    private struct Chunk: Decodable {
+        struct Choice: Decodable {
+            let logprobs: Logprobs?
+        }
+
+        struct Logprobs: Decodable {
+            let values: [Double]
+            let top: [[String: Double]]
+            let offsets: [Int]
+
+            enum CodingKeys: String, CodingKey {
+                case values = "token_logprobs"
+                case top = "top_logprobs"
+                case offsets = "text_offset"
             }
-            #expect(streamed == steps.map(\.logProbability))
+        }
+
+        let choices: [Choice]
+
+        init(_ json: String) throws {
+            self = try JSONDecoder().decode(Self.self, from: Data(json.utf8))
         }
     }
 

@@ -16,6 +16,8 @@ final class LocalWorkers {
                 "worker", "--coordinator", "127.0.0.1:\(port)", "--secret-file", "/dev/stdin", "--name", name,
                 "--threads", "\(threads)", "--memory", "\(memoryBytes)", "--quiet",
             ]
+            // A service manager listens to the coordinator alone.
+            process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "NOTIFY_SOCKET" }
             let input = Pipe()
             process.standardInput = input
             process.standardOutput = FileHandle.nullDevice

@@ -106,7 +106,7 @@ struct ServeCommand: AsyncParsableCommand {
             case .listening(let port):
                 let address = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
                 notifier.notifyReady(status: "serves \(model.name) at \(address)")
-                say("serving \(model.name) at \(address)")
+                say("serving \(model.name) at \(address)" + (key == nil ? ", without an API key" : ""))
             case .stopping:
                 notifier.notifyStopping(status: "finishing \(runner.load.running) requests")
                 say("stopping: finishing the requests that run, for at most \(drainTimeout) s")
@@ -136,7 +136,7 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             return try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
         } catch {
-            throw InputError("\(path): the API key cannot be read: \(error.localizedDescription)")
+            throw InputError("\(path): the API key cannot be read; check the path, and that this user may read it")
         }
     }
 

@@ -66,14 +66,23 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .tests("KernelsTests", ["Kernels", "CKernels"]),
-        .tests("CheckpointTests", ["Checkpoint", "Kernels"]),
+        .tests("CheckpointTests", ["Checkpoint", "Kernels"], exclude: ["Fixtures"]),
         .tests("TokenizationTests", ["Tokenization"], exclude: ["Fixtures"]),
-        .tests("ServingTests", ["Serving", "Checkpoint", "Experts", "Kernels", "Model"]),
+        .tests(
+            "DispatcherTests",
+            [
+                "Dispatcher", "Worker", "Transport", "Wire", "Cluster", "Checkpoint", "Experts", "Kernels", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .tests("ModelTests", ["Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
+        .tests("ServingTests", ["Serving", "Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
         .tests(
             "HTTPAPITests",
             [
                 "HTTPAPI", "Serving", "Checkpoint", "Experts", "Kernels", "Model", "Tokenization",
+                "TestSupport",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

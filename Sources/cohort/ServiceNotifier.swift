@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Foundation
 internal import Worker
 
@@ -9,7 +10,7 @@ struct ServiceNotifier: Sendable {
         switch stage {
         case .connecting: notify(status: "dialling the coordinator")
         case .loading: notify(status: "loading experts")
-        case .ready(let slots, let bytes): notifyReady(status: "holds \(slots) experts, \(ByteCount(bytes))")
+        case .ready(let slots, let bytes): notifyReady(status: "holds \(slots) experts, \(Amount.bytes(bytes))")
         }
     }
 

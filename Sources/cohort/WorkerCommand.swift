@@ -80,7 +80,8 @@ struct WorkerCommand: ParsableCommand {
     }
 
     private func address() throws -> (host: String, port: Int) {
-        guard let colon = coordinator.lastIndex(of: ":"), let port = Int(coordinator[coordinator.index(after: colon)...]),
+        guard let colon = coordinator.lastIndex(of: ":"),
+            let port = Int(coordinator[coordinator.index(after: colon)...]),
             1...65535 ~= port, colon != coordinator.startIndex
         else {
             throw ValidationError("--coordinator is \"\(coordinator)\": give HOST:PORT, such as 10.0.0.1:7077")

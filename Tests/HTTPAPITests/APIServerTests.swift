@@ -2,16 +2,17 @@ import Foundation
 import HTTPAPI
 import Hummingbird
 import Serving
+import TestSupport
 import Testing
 
 @Suite("The server") struct APIServerTests {
-    private let reference: TinyServer.Reference
+    private let reference: Reference
 
     init() throws {
-        reference = try TinyServer.Reference()
+        reference = try TinyServer.fixture.reference()
     }
 
-    private func greedy(_ prompt: TinyServer.Reference.Prompt, tokens: Int? = nil, _ more: String = "") -> String {
+    private func greedy(_ prompt: Reference.Prompt, tokens: Int? = nil, _ more: String = "") -> String {
         """
         {"model": "tiny", "prompt": \(prompt.ids), "max_tokens": \(tokens ?? prompt.greedy.ids.count), \
         "temperature": 0, "ignore_eos": true\(more)}
@@ -53,7 +54,7 @@ import Testing
     @Test("takes a prompt as text, with BOS in front")
     func textPrompt() async throws {
         let prompt = try #require(reference.prompts.first { $0.name == "short" })
-        let bare = try JSONEncoder().encode(prompt.text.replacing("<｜begin▁of▁sentence｜>", with: ""))
+        let bare = try JSONEncoder().encode(try #require(prompt.text).replacing("<｜begin▁of▁sentence｜>", with: ""))
         try await TinyServer().serve { client in
             let answer = try await client.complete(
                 #"{"prompt": \#(String(decoding: bare, as: UTF8.self)), "temperature": 0, "max_tokens": 9}"#)

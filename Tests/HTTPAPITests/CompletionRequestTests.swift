@@ -8,7 +8,7 @@ import Tokenization
 
     init() throws {
         model = ServedModel(
-            name: "tiny", text: try ModelText(folder: "\(TinyServer.folder)/model"), endIDs: [1], contextLength: 4096)
+            name: "tiny", text: try ModelText(folder: TinyServer.fixture.model), endIDs: [1], contextLength: 4096)
     }
 
     private func request(_ json: String) throws -> CompletionRequest {
@@ -61,7 +61,8 @@ import Tokenization
     @Test("needs ids where the checkpoint has no tokenizer")
     func noTokenizer() throws {
         let bare = ServedModel(
-            name: "bare", text: try ModelText(folder: TinyServer.folder), endIDs: [], contextLength: 64)
+            name: "bare", text: try ModelText(folder: TinyServer.fixture.model + "/none"), endIDs: [], contextLength: 64
+        )
         #expect(throws: APIError.self) { try CompletionRequest(Array(#"{"prompt": "a"}"#.utf8), for: bare) }
         #expect(
             try CompletionRequest(Array(#"{"prompt": [1]}"#.utf8), for: bare).generation.promptIDs == [1])

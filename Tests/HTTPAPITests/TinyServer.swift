@@ -8,34 +8,13 @@ import Kernels
 import Logging
 import Model
 import Serving
+import TestSupport
 import Testing
 import Tokenization
 
 /// A server of the tiny checkpoint beside the tests.
 struct TinyServer {
-    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Fixtures/tiny-r1-fp8").path
-
-    struct Reference: Decodable {
-        struct Prompt: Decodable {
-            struct Greedy: Decodable {
-                let ids: [Int]
-                let text: String
-            }
-
-            let name: String
-            let ids: [Int]
-            let text: String
-            let greedy: Greedy
-        }
-
-        let prompts: [Prompt]
-
-        init() throws {
-            let file = URL(fileURLWithPath: "\(TinyServer.folder)/reference.json")
-            self = try JSONDecoder().decode(Reference.self, from: Data(contentsOf: file))
-        }
-    }
+    static let fixture = Fixture("tiny-r1-fp8")
 
     let checkpoint: Checkpoint
     let text: ModelText
@@ -46,7 +25,7 @@ struct TinyServer {
         running: Int = 8, waiting: Int = 64, key: APIKey? = nil, limits: APIServer.Limits = .init(),
         workers: [WorkerCounters] = []
     ) throws {
-        checkpoint = try Checkpoint(folder: "\(Self.folder)/model")
+        checkpoint = try Checkpoint(folder: Self.fixture.model)
         text = try ModelText(folder: checkpoint.folder)
         runner = EngineRunner(
             engine: try Self.engine(checkpoint),

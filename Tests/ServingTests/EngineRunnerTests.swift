@@ -1,13 +1,15 @@
 import Serving
+import TestSupport
 import Testing
 
 @Suite("An engine runner") struct EngineRunnerTests {
-    private let model: TinyModel
-    private let prompts: [TinyModel.Reference.Prompt]
+    private let model: EngineHarness
+    private let prompts: [Reference.Prompt]
 
     init() throws {
-        model = try TinyModel()
-        prompts = try TinyModel.reference().prompts
+        let fixture = Fixture("tiny-r1-fp8")
+        model = try EngineHarness(fixture, compute: .f32, threads: 1)
+        prompts = try fixture.reference().prompts
     }
 
     private static let ample = EngineRunner.Limits(running: 8, waiting: 64, wait: .seconds(60))
@@ -19,6 +21,8 @@ import Testing
             ? SamplingParameters.greedy : SamplingParameters(temperature: 0.8, topK: 40, seed: UInt64(index))
         return GenerationRequest(promptIDs: prompt, maximumTokens: tokens, sampling: sampling, topCount: 3)
     }
+
+    private func stepsAlone(_ request: GenerationRequest) throws -> [TokenStep] { try model.run([request])[0].steps }
 
     /// Runs `body` beside the runner, and stops the runner after it.
     private func serving(_ runner: EngineRunner, _ body: () async throws -> Void) async throws {
@@ -54,7 +58,7 @@ import Testing
     @Test("gives each of many requests the tokens and log-probabilities that it gets alone")
     func determinism() async throws {
         let requests = (0..<12).map { request($0) }
-        let alone = try requests.map(model.stepsAlone)
+        let alone = try requests.map(stepsAlone)
         let runner = EngineRunner(
             engine: try model.engine(prefillChunk: 48, cachePositions: 1024),
             limits: .init(running: 4, waiting: 64, wait: .seconds(60)))
@@ -79,7 +83,7 @@ import Testing
 
     @Test("gives up one request and leaves the others as they are")
     func cancel() async throws {
-        let expected = try model.stepsAlone(request(1))
+        let expected = try stepsAlone(request(1))
         let runner = EngineRunner(
             engine: try model.engine(), limits: .init(running: 2, waiting: 64, wait: .seconds(60)))
         try await serving(runner) {
@@ -135,7 +139,7 @@ import Testing
 
     @Test("finishes what runs and what waits when it is stopped with time")
     func drain() async throws {
-        let expected = try [0, 1].map { try model.stepsAlone(request($0)) }
+        let expected = try [0, 1].map { try stepsAlone(request($0)) }
         let runner = EngineRunner(
             engine: try model.engine(), limits: .init(running: 1, waiting: 8, wait: .seconds(60)))
         let generations = try [0, 1].map { try runner.submit(request($0)) }
@@ -158,7 +162,7 @@ import Testing
 
     @Test("fails all that runs when the engine fails, and goes on")
     func failure() async throws {
-        let expected = try model.stepsAlone(request(1))
+        let expected = try stepsAlone(request(1))
         let fuse = FragileExperts.Fuse()
         let runner = EngineRunner(
             engine: try model.engine { FragileExperts($0, fuse: fuse) }, limits: Self.ample)

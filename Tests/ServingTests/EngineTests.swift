@@ -1,5 +1,6 @@
 import Experts
 import Serving
+import TestSupport
 import Testing
 
 @Suite("An engine") struct EngineTests {
@@ -26,8 +27,9 @@ import Testing
 
     @Test("emits nothing of a cancelled request, frees its room and leaves the others as they are", arguments: 0..<6)
     func cancel(steps: Int) throws {
-        let model = try TinyModel()
-        let prompts = try TinyModel.reference().prompts
+        let fixture = Fixture("tiny-r1-fp8")
+        let model = try EngineHarness(fixture, compute: .f32, threads: 1)
+        let prompts = try fixture.reference().prompts
         let engine = try model.engine(prefillChunk: 16) { TwoStages($0) }
         let positions = engine.freePositions
         let requests = prompts.map { GenerationRequest(promptIDs: $0.ids, maximumTokens: 12) }
@@ -38,7 +40,7 @@ import Testing
         while engine.hasWork {
             #expect(try !engine.step().contains { [0, 4].contains($0.sequence.identifier) })
         }
-        for index in 1...3 { #expect(sequences[index].steps == (try model.stepsAlone(requests[index]))) }
+        for index in 1...3 { #expect(sequences[index].steps == (try model.run([requests[index]])[0].steps)) }
         #expect(sequences[0].state == .cancelled && sequences[4].state == .cancelled)
         #expect(engine.sequenceCount == 0)
         withExtendedLifetime(sequences) { #expect(engine.freePositions < positions) }
@@ -46,7 +48,8 @@ import Testing
 
     @Test("has room again once a cancelled request is let go")
     func room() throws {
-        let engine = try TinyModel().engine(prefillChunk: 16, cachePositions: 128) { TwoStages($0) }
+        let model = try EngineHarness(Fixture("tiny-r1-fp8"), compute: .f32, threads: 1)
+        let engine = try model.engine(prefillChunk: 16, cachePositions: 128) { TwoStages($0) }
         let request = GenerationRequest(promptIDs: [1, 2, 3], maximumTokens: 100)
         do {
             let sequence = try engine.submit(request)

@@ -215,7 +215,8 @@ import Testing
         }
     }
 
-    @Test("cancels the sequence of a client that goes away", arguments: [false, true])
+    @Test(
+        "cancels the sequence of a client that goes away", .timeLimit(.minutes(1)), arguments: [false, true])
     func disconnect(isStreamed: Bool) async throws {
         let tiny = try TinyServer()
         try await tiny.serve { client in
@@ -224,7 +225,8 @@ import Testing
             while try await !client.get("/metrics").text.contains("cohort_requests_total{outcome=\"cancelled\"} 1") {
                 try await Task.sleep(for: .milliseconds(5))
             }
-            #expect(tiny.runner.load.running == 0)
+            // The engine's thread takes notice between two steps.
+            while tiny.runner.load.running > 0 { try await Task.sleep(for: .milliseconds(1)) }
         }
     }
 

@@ -1,9 +1,9 @@
 internal import Foundation
 
-/// Runs an engine on a thread of its own for any number of callers: takes requests in the order in which they come, gives
-/// them to the engine as room comes free, and hands each its tokens as they are generated.
+/// Runs an engine on a thread of its own for any number of callers: takes requests in the order in which they come,
+/// gives them to the engine as room comes free, and hands each its tokens as they are generated.
 ///
-/// `engine`, `running` and what `betweenSteps` captures belong to that thread alone; the rest is guarded by `condition`.
+/// `engine`, `running` and what `betweenSteps` captures belong to that thread alone; `condition` guards the rest.
 package final class EngineRunner: @unchecked Sendable {
     package struct Limits: Sendable {
         /// Requests in the batch at once.

@@ -7,7 +7,7 @@ package struct Generation: Sendable {
         case finished(GenerationSequence.FinishReason)
     }
 
-    /// As many as the request has tokens at most, and one more; ends by throwing a `RunnerError` when the request fails.
+    /// At most one more than the request has tokens; ends by throwing a `RunnerError` when the request fails.
     package let events: AsyncThrowingStream<Event, any Error>
     /// When the runner took it.
     package let start: ContinuousClock.Instant

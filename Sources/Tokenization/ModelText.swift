@@ -1,7 +1,7 @@
 internal import Foundation
 
-/// The text side of a checkpoint: prompts to ids and ids to text. A checkpoint may have no tokenizer: then prompts are ids,
-/// and text is the ids, each followed by a space.
+/// The text side of a checkpoint: prompts to ids and ids to text. A checkpoint may have no tokenizer: then prompts are
+/// ids, and text is the ids, each followed by a space.
 package struct ModelText: Sendable {
     package let tokenizer: Tokenizer?
 

@@ -4,8 +4,8 @@ package import Logging
 package import Serving
 internal import ServiceLifecycle
 
-/// The OpenAI-compatible HTTP server of one model. On graceful shutdown it takes no more requests and lets those that run
-/// finish, up to a bound.
+/// The OpenAI-compatible HTTP server of one model. On graceful shutdown it takes no more requests and lets those that
+/// run finish, up to a bound.
 package struct APIServer: Service {
     package struct Limits: Sendable {
         /// The longest that a request's body may take to arrive.

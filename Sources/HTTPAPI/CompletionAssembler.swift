@@ -1,7 +1,8 @@
 internal import Serving
 internal import Tokenization
 
-/// Makes text and log-probabilities of tokens as they come: holds back what may yet become a stop string, and ends at one.
+/// Makes text and log-probabilities of tokens as they come: holds back what may yet become a stop string, and ends at
+/// one.
 struct CompletionAssembler {
     /// A part of a completion.
     struct Piece: Equatable {

@@ -10,7 +10,8 @@ package final class StallWatch: Sendable {
         self.limit = limit
     }
 
-    /// Does `operation`, whose writes go through `write`, and calls `close` when one of them takes longer than the limit.
+    /// Does `operation`, whose writes go through `write`, and calls `close` when one of them takes longer than
+    /// the limit.
     package func run(close: @escaping @Sendable () -> Void, _ operation: () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

@@ -1,5 +1,5 @@
-/// Lets text through up to the first of some stop strings, and never a part of one: an end that could be the beginning of
-/// a stop string is held back until more text decides.
+/// Lets text through up to the first of some stop strings, and never a part of one: an end that could be the
+/// beginning of a stop string is held back until more text decides.
 package struct StopMatcher {
     private let stops: [[UInt8]]
     /// What is held back.

@@ -29,9 +29,10 @@ package struct Rearrangement: Sendable, Equatable {
     /// out, and what they would have replaced stays.
     /// - Parameter order: the slots to fill, the most valuable first.
     init(input: PolicyInput, target: Holdings, order: [PlacementChange.Free]) {
+        var seen = Set<PlacementChange.Free>()
         var fills = order.compactMap { place -> PlacementChange.Fill? in
             let (slot, worker) = (place.slot, place.worker)
-            let isNew = !input.holdings.holders(of: slot).contains(worker)
+            let isNew = seen.insert(place).inserted && !input.holdings.holders(of: slot).contains(worker)
             return isNew && target.holders(of: slot).contains(worker)
                 ? Self.fill(slot, worker, input: input, target: target) : nil
         }

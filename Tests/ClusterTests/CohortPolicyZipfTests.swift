@@ -26,7 +26,7 @@ import Testing
                 let loads = trace.loads(0..<trace.tokens)
                 let slots = (288 + workers - 1) / workers
                 let input = try Self.input(loads, workers: workers, slots: slots)
-                let policy = CohortPolicy(redundantExperts: 32)
+                let policy = CohortPolicy(redundantExperts: slots * workers - 256)
                 let table = try Self.table(policy.deal(input), workers: workers)
                 let eplb = try EPLB(
                     loads: [loads.map(Float.init)],
@@ -36,11 +36,12 @@ import Testing
                 let even = RoutingTrace.maximumOverMean(
                     EPLBTests.workerLoads(eplb, [loads.map(Float.init)], workers: workers)[0].map(Double.init))
                 var line = "W \(workers) seed \(seed) eplb even \(even)"
-                for batch in [8, 64, 256] {
+                for batch in [16, 64, 256] {
                     let ours = trace.replay(0..<trace.tokens, batch: batch, table: table, workers: workers)
                     let theirs = trace.replay(0..<trace.tokens, batch: batch, table: eplbTable, workers: workers)
                     line += " | b\(batch) ours \(ours.total) \(ours.perStep) theirs \(theirs.total) \(theirs.perStep)"
                 }
+                line = line.replacing(/(\d\.\d\d\d\d)\d*/) { $0.output.1 }
                 print(line)
             }
         }

@@ -43,11 +43,12 @@ import Testing
 
     /// Tokens of each worker, an expert's tokens split evenly over its slots.
     static func workerLoads(_ eplb: EPLB, _ loads: [[Float]], workers: Int) -> [[Float]] {
-        eplb.expertOfSlot.enumerated().map { layer, experts in
+        let counts = eplb.replicaCounts
+        return eplb.expertOfSlot.enumerated().map { layer, experts in
             let size = experts.count / workers
             return (0..<workers).map { worker in
                 experts[worker * size..<(worker + 1) * size].reduce(0) {
-                    $0 + loads[layer][$1] / Float(eplb.replicaCounts[layer][$1])
+                    $0 + loads[layer][$1] / Float(counts[layer][$1])
                 }
             }
         }

@@ -1,6 +1,8 @@
 /// A request's changes on the way.
 package struct Migration: Sendable, Equatable {
     package let request: RebalanceRequest
+    /// There is nothing to change.
+    let isEmpty: Bool
     /// Nobody has room for these.
     let unplaced: [Slot]
     /// The change under way, and the ones after it.
@@ -15,9 +17,9 @@ package struct Migration: Sendable, Equatable {
     package let totalBytes: Int
     package private(set) var doneBytes = 0
 
-    /// nil when there is nothing to change.
-    init?(_ request: RebalanceRequest, _ plan: Rearrangement) {
-        guard let first = plan.changes.first else { return nil }
+    init(_ request: RebalanceRequest, _ plan: Rearrangement) {
+        let first = plan.changes.first ?? PlacementChange()
+        isEmpty = plan.isEmpty
         self.request = request
         unplaced = plan.unplaced
         change = first

@@ -6,10 +6,8 @@ extension Rebalance {
         var held: [PlacementChange.Fill] = []
         var isOpen = true
         for fill in migration.waiting {
-            if let place = leaving.firstIndex(where: { $0.free.slot == fill.slot && $0.free.worker == fill.worker }) {
-                leaving.remove(at: place)
-                migration.noteDone(fill)
-            } else if isOpen, migration.activeCount(of: fill.worker) < throttle.maximumPerWorker {
+            let isLeaving = leaving.contains { $0.free.slot == fill.slot && $0.free.worker == fill.worker }
+            if isOpen, !isLeaving, migration.activeCount(of: fill.worker) < throttle.maximumPerWorker {
                 isOpen = isUrgent || throttle.start(byteCount: fill.byteCount, at: now)
                 if isOpen {
                     start(fill, &migration, &actions)
@@ -34,7 +32,7 @@ extension Rebalance {
     }
 
     /// A worker that could not send is done without: the target reads the checkpoint. Else the whole request fails.
-    mutating func failFill(_ number: Int, _ reason: String, at now: Duration, _ actions: inout [Action]) {
+    mutating func failFill(_ number: Int, _ reason: String, _ actions: inout [Action]) {
         guard case .filling(var migration) = phase, let fill = migration.active.removeValue(forKey: number) else {
             return
         }
@@ -46,7 +44,6 @@ extension Rebalance {
             return
         }
         giveUp(migration, &actions)
-        if !holdings.isWhole { retryAt = now + retryDelay }
         finish(
             migration.request, .failed(reason: "worker \(fill.worker) cannot fill \(fill.slot): \(reason)"), &actions)
     }
@@ -57,6 +54,7 @@ extension Rebalance {
         holdings.apply(migration.change)
         publish(&actions)
         leaving += migration.change.frees.map { ($0, epoch) }
+        releaseInNeed(&actions)
         phase = .draining(migration)
     }
 
@@ -65,9 +63,15 @@ extension Rebalance {
         leaving.removeAll { $0.epoch <= epoch }
     }
 
+    /// While somebody waits for a slot that nobody holds, flights do not end, so their slots are not waited for: dispatches
+    /// and commands reach a worker in order, and what was sent before is still answered.
+    private mutating func releaseInNeed(_ actions: inout [Action]) {
+        if !holdings.isWhole { release(before: epoch, &actions) }
+    }
+
     /// Takes a worker out of everything. Slots that it alone held come from where else they are in memory, be it that they
     /// were to be freed or have just been filled; the rest is for a repair.
-    mutating func lose(_ worker: Int, at now: Duration, _ actions: inout [Action]) {
+    mutating func lose(_ worker: Int, _ actions: inout [Action]) {
         holdings.removeAll(of: worker)
         leaving.removeAll { $0.free.worker == worker }
         queue.removeAll { $0.worker == worker }
@@ -77,6 +81,7 @@ extension Rebalance {
         leaving.removeAll { holdings.holders(of: $0.free.slot).contains($0.free.worker) }
         abandon(after: worker, &actions)
         publish(&actions)
+        releaseInNeed(&actions)
         if !queue.contains(.repair) { queue.insert(.repair, at: 0) }
     }
 

@@ -54,7 +54,7 @@ package struct Rebalance: Sendable {
     var revision = 0
     var nextFill = 0
     var retryAt: Duration?
-    /// How long a repair that failed waits before it is tried again.
+    /// How long it takes until a repair that left gaps is tried again.
     let retryDelay: Duration
 
     package init(
@@ -74,10 +74,10 @@ package struct Rebalance: Sendable {
         case .requested(let request): enqueue(request, &actions)
         case .planned(let revision, let plan): begin(plan, revision, &actions)
         case .filled(let fill): finishFill(fill)
-        case .fillFailed(let fill, let reason): failFill(fill, reason, at: now, &actions)
+        case .fillFailed(let fill, let reason): failFill(fill, reason, &actions)
         case .stepEnded: switchOver(&actions)
         case .flightsEnded(let epoch): release(before: epoch, &actions)
-        case .lost(let worker): lose(worker, at: now, &actions)
+        case .lost(let worker): lose(worker, &actions)
         case .tick: break
         }
         advance(at: now, &actions)
@@ -118,11 +118,8 @@ package struct Rebalance: Sendable {
 
     private mutating func begin(_ plan: Rearrangement, _ revision: Int, _ actions: inout [Action]) {
         guard case .planning(let request) = phase, revision == self.revision else { return }
-        if let migration = Migration(request, plan) {
-            phase = .filling(migration)
-        } else {
-            finish(request, plan.unplaced.isEmpty ? .nothing : .incomplete(plan.unplaced), &actions)
-        }
+        let migration = Migration(request, plan)
+        phase = migration.isEmpty ? .draining(migration) : .filling(migration)
     }
 
     mutating func finish(_ request: RebalanceRequest, _ outcome: RebalanceOutcome, _ actions: inout [Action]) {
@@ -139,15 +136,14 @@ package struct Rebalance: Sendable {
         while true {
             switch phase {
             case .idle, .failed:
+                if holdings.isWhole { retryAt = nil }
                 if let retryAt, now >= retryAt {
                     self.retryAt = nil
-                    if !holdings.isWhole, !queue.contains(.repair) { queue.insert(.repair, at: 0) }
+                    queue.insert(.repair, at: 0)
                 }
+                if !holdings.isWhole, queue.isEmpty, retryAt == nil { retryAt = now + retryDelay }
                 guard !queue.isEmpty else { return }
-                let request = queue.removeFirst()
-                revision += 1
-                phase = .planning(request)
-                actions.append(.plan(revision: revision, request))
+                plan(queue.removeFirst(), &actions)
             case .filling:
                 startFills(at: now, &actions)
                 guard case .filling(let migration) = phase, migration.isFilled else { return }
@@ -165,9 +161,27 @@ package struct Rebalance: Sendable {
         }
     }
 
+    /// While slots are missing only what may bring them is planned.
+    private mutating func plan(_ request: RebalanceRequest, _ actions: inout [Action]) {
+        switch request {
+        case .drain, .rebalance:
+            let missing = holdings.missing.count
+            if missing > 0 { return finish(request, .failed(reason: "nobody holds \(missing) slots"), &actions) }
+        case .admit, .repair: break
+        }
+        revision += 1
+        phase = .planning(request)
+        actions.append(.plan(revision: revision, request))
+    }
+
     private mutating func complete(_ migration: Migration, _ actions: inout [Action]) {
-        let isIncomplete = !migration.unplaced.isEmpty
-        finish(migration.request, isIncomplete ? .incomplete(migration.unplaced) : .done, &actions)
-        if migration.request == .repair, !isIncomplete, !queue.contains(.repair) { queue.append(.repair) }
+        if !migration.unplaced.isEmpty {
+            finish(migration.request, .incomplete(migration.unplaced), &actions)
+        } else if migration.isEmpty {
+            finish(migration.request, .nothing, &actions)
+        } else {
+            finish(migration.request, .done, &actions)
+            if migration.request == .repair, !queue.contains(.repair) { queue.append(.repair) }
+        }
     }
 }

@@ -46,18 +46,20 @@ extension PlacementDraft {
         return true
     }
 
-    /// Puts the row in the place of the redundant slot whose loss costs least.
+    /// Puts the row in the place of the redundant slot, of any layer, whose loss costs least.
     private mutating func replace(_ row: Int, position: Int, onlyTo target: Int?) -> Bool {
-        let evictions = search(position, onlyTo: target).cheapestEvictions(layers[position])
-        var best: MoveSearch.Eviction?
-        for (worker, eviction) in evictions.enumerated() {
-            guard let eviction, isTarget(worker, position, target), canTake(worker, row: row, position: position)
-            else { continue }
-            if eviction.cost < best?.cost ?? .infinity { best = eviction }
+        var best: (eviction: MoveSearch.Eviction, position: Int)?
+        for other in layers.indices where crew(other) == crew(position) {
+            for (worker, eviction) in search(other, onlyTo: target).cheapestEvictions(layers[other]).enumerated() {
+                guard let eviction, eviction.cost < best?.eviction.cost ?? .infinity,
+                    isTarget(worker, position, target), canTake(worker, row: row, position: position)
+                else { continue }
+                best = (eviction, other)
+            }
         }
         guard let best else { return false }
-        free(best.place, position: position)
-        fill(SlotMove.Place(row: row, worker: best.place.worker), position: position)
+        free(best.eviction.place, position: best.position)
+        fill(SlotMove.Place(row: row, worker: best.eviction.place.worker), position: position)
         return true
     }
 

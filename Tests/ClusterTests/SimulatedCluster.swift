@@ -234,6 +234,6 @@ struct SimulatedCluster {
         }
         #expect(ledger.oldest == nil)
         let room = membership.capacities { _ in nil }.reduce(0) { $0 + ($1.takesSlots ? $1.slots : 0) }
-        #expect(rebalance.holdings.isWhole || (isMissingReported && room < 2 * experts), "there is room for what is missing")
+        #expect(rebalance.holdings.isWhole || (isMissingReported && room < 2 * experts), "there is room for what is missing: \(rebalance.status) \(membership.members) \(room) \(experts)")
     }
 }

@@ -63,13 +63,16 @@ work=$(mktemp -d)
 namespaces=()
 processes=()
 
-# Ends what this script started and removes what it made; each wait is bounded.
+# Ends what this script started and removes what it made; each wait is bounded. A child that has not become its command
+# yet still has this trap, and is given the time to lose it.
 cleanup() {
-    local status=$? pid namespace
+    local status=$? pid namespace tries
+    [ "$BASHPID" -eq $$ ] || exit "$status"
     trap - EXIT INT TERM
+    sleep 0.2
     [ ${#processes[@]} -eq 0 ] || kill -TERM "${processes[@]}" 2>/dev/null || true
     for pid in "${processes[@]}"; do
-        for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+        for ((tries = 0; tries < 50; tries++)); do kill -0 "$pid" 2>/dev/null || continue 2; sleep 0.1; done
         kill -KILL "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done

@@ -1,9 +1,9 @@
 internal import Foundation
 
 /// Numbers as people read them.
-enum Amount {
+package enum Amount {
     /// Three digits and a decimal unit: "654 GB", "70.3 kB", "12 B".
-    static func bytes(_ count: Double) -> String {
+    package static func bytes(_ count: Double) -> String {
         let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)]
         guard let (unit, scale) = units.first(where: { count.magnitude >= $0.1 }) else {
             return "\(Int(count.rounded())) B"
@@ -11,11 +11,11 @@ enum Amount {
         return "\(decimal(count / scale)) \(unit)"
     }
 
-    static func bytes(_ count: Int) -> String { bytes(Double(count)) }
+    package static func bytes(_ count: Int) -> String { bytes(Double(count)) }
 
-    static func rate(_ bytesPerSecond: Double) -> String { "\(bytes(bytesPerSecond))/s" }
+    package static func rate(_ bytesPerSecond: Double) -> String { "\(bytes(bytesPerSecond))/s" }
 
-    static func seconds(_ seconds: Double) -> String {
+    package static func seconds(_ seconds: Double) -> String {
         if seconds >= 1 { return "\(decimal(seconds)) s" }
         return seconds >= 1e-3 ? "\(decimal(seconds * 1e3)) ms" : "\(decimal(seconds * 1e6)) us"
     }
@@ -27,7 +27,7 @@ enum Amount {
     }
 
     /// "70,272"
-    static func grouped(_ count: Int) -> String {
+    package static func grouped(_ count: Int) -> String {
         let digits = String(count.magnitude)
         var text = ""
         for (index, digit) in digits.enumerated() {

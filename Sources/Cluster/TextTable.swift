@@ -1,15 +1,15 @@
 /// Rows of text in aligned columns: the first one to the left, the others to the right.
-struct TextTable {
+package struct TextTable {
     private var rows: [[String]]
 
-    init(header: [String]) { rows = [header] }
+    package init(header: [String]) { rows = [header] }
 
-    mutating func add(_ row: [String]) {
+    package mutating func add(_ row: [String]) {
         precondition(row.count == rows[0].count, "a row has as many cells as the header")
         rows.append(row)
     }
 
-    func lines() -> [String] {
+    package func lines() -> [String] {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             let cells = row.enumerated().map { column, cell in

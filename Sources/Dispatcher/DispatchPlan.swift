@@ -2,8 +2,8 @@ package import Cluster
 package import Experts
 package import Wire
 
-/// Who computes what of one layer's batch: for each worker the rows and pairs to send, and for each pair the place of its
-/// answer. Reused from layer to layer.
+/// Who computes what of one layer's batch: for each worker the rows and pairs to send, and for each pair the place of
+/// its answer. Reused from layer to layer.
 package struct DispatchPlan {
     /// One worker's part.
     package struct Share {

@@ -5,8 +5,8 @@ internal import Synchronization
 package import Transport
 package import Wire
 
-/// The routed experts on a cluster of workers: dispatches each layer's tokens to the workers that hold their experts, and
-/// combines the answers in an order that does not depend on who gave them.
+/// The routed experts on a cluster of workers: dispatches each layer's tokens to the workers that hold their experts,
+/// and combines the answers in an order that does not depend on who gave them.
 package final class RemoteExperts: RoutedExperts {
     package struct Limits: Sendable {
         /// The longest that one layer's answers may take; a worker that is late is taken for lost.

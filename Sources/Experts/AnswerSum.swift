@@ -18,7 +18,8 @@ package struct AnswerSum {
         scratch = AlignedBuffer(count: 2 * maximumTokens * hiddenSize)
     }
 
-    /// output[t] += sum over slots, in order, of weight[t, slot] * (sum over ranks, in order, of answers[t, slot, rank]).
+    /// output[t] += sum over slots, in order, of weight[t, slot] * (sum over ranks, in order, of answers[t, slot,
+    /// rank]).
     /// - Parameters:
     ///   - answers: [tokens, slots, ranks, hidden size] values of the exchange dtype.
     ///   - output: [tokens, hidden size] f32.

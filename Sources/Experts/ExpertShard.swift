@@ -6,7 +6,8 @@ package final class ExpertShard: Sendable {
     package let expertCount: Int
     private let layers: [Int: [ExpertWeights?]]
 
-    /// - Parameter held: the experts of each layer, [expert * tensorParallelSize + rank], nil where this process holds none.
+    /// - Parameter held: the experts of each layer, [expert * tensorParallelSize + rank], nil where this process
+    ///   holds none.
     package init(expertCount: Int, tensorParallelSize: Int, holding held: [Int: [ExpertWeights?]]) {
         precondition(held.values.allSatisfy { $0.count == expertCount * tensorParallelSize })
         self.expertCount = expertCount

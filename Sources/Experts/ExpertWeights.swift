@@ -17,8 +17,8 @@ package struct ExpertWeights: Sendable {
     }
 
     /// Maps an expert from a checkpoint.
-    /// - Parameter width: which part of the intermediate width; nil is all of it. A part of `down` is columns, which are
-    ///   copied, since the pages that hold them hold the other parts too.
+    /// - Parameter width: which part of the intermediate width; nil is all of it. A part of `down` is columns, which
+    ///   are copied, since the pages that hold them hold the other parts too.
     /// - Throws: `CheckpointError` when a tensor is missing or has another shape or dtype.
     package init(from checkpoint: Checkpoint, layer: Int, expert: Int, width: Range<Int>? = nil) throws {
         let config = checkpoint.config

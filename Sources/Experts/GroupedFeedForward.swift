@@ -1,7 +1,8 @@
 package import Kernels
 
-/// Runs the feed-forward of many (row, expert) pairs: all experts of a layer that a batch touches are two parallel loops
-/// over (expert, block of rows), gate and up fused with SwiGLU, then down. Each pair's answer is independent of its company.
+/// Runs the feed-forward of many (row, expert) pairs: all experts of a layer that a batch touches are two parallel
+/// loops over (expert, block of rows), gate and up fused with SwiGLU, then down. Each pair's answer is independent of
+/// its company.
 package final class GroupedFeedForward {
     private let shard: ExpertShard
     private let processor: Processor

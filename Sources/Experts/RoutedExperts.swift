@@ -16,8 +16,8 @@ package protocol RoutedExperts: AnyObject {
     /// - Throws: when a worker that is needed cannot be reached.
     func dispatch(_ hidden: UnsafePointer<Float>, to routing: Routing, layer: Int) throws -> Flight
 
-    /// Waits for the answers of a flight and adds them: output[t] += sum over slots of weight[t, slot] * answer[t, slot],
-    /// in slot order.
+    /// Waits for the answers of a flight and adds them: output[t] += sum over slots of weight[t, slot] * answer[t,
+    /// slot], in slot order.
     /// - Parameter output: [routing.tokens, hidden size] f32.
     /// - Throws: when an answer cannot be had.
     func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws

@@ -1,6 +1,7 @@
 internal import Kernels
 
-/// The router's decision for a batch: for each token its experts in slot order, and their weights. Reused from step to step.
+/// The router's decision for a batch: for each token its experts in slot order, and their weights. Reused from step
+/// to step.
 package final class Routing {
     package let expertsPerToken: Int
     package private(set) var tokens = 0

@@ -88,7 +88,8 @@ package struct DecoderLayer {
         workspace.processor.team.forEach(rows) { row in
             let offset = row * hiddenSize
             workspace.processor.kernels.accumulate(
-                workspace.branch.pointer + offset, weight: 1, count: hiddenSize, into: workspace.residual.pointer + offset)
+                workspace.branch.pointer + offset, weight: 1, count: hiddenSize,
+                into: workspace.residual.pointer + offset)
         }
     }
 }

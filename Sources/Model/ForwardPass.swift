@@ -1,7 +1,7 @@
 package import Experts
 
-/// One batch on its way through the layers. It stops wherever experts are under way, so that a pipeline can move several
-/// batches by turns: each `advance` runs to the next dispatch, or to the end.
+/// One batch on its way through the layers. It stops wherever experts are under way, so that a pipeline can move
+/// several batches by turns: each `advance` runs to the next dispatch, or to the end.
 package final class ForwardPass {
     private enum State {
         case ready(layer: Int)

@@ -3,7 +3,8 @@ internal import Kernels
 
 /// Multi-head latent attention in its absorbed form: queries are brought into the latent space, so that the cache alone
 /// (one latent and one rotated key per position, shared by all heads) is read.
-/// Source: DeepSeek-V2 paper, section 2.1; the absorbed form as in DeepSeek-V3 `inference/model.py` (attn_impl "absorb").
+/// Source: DeepSeek-V2 paper, section 2.1; the absorbed form as in DeepSeek-V3 `inference/model.py` (attn_impl
+/// "absorb").
 struct LatentAttention {
     private enum Query {
         case whole(WeightMatrix)

@@ -34,7 +34,8 @@ package final class CachePool {
 
     fileprivate func give(_ pages: [AlignedBuffer<UInt8>]) { free.append(contentsOf: pages) }
 
-    /// A multiple of the attention kernel's block of 32: long enough that tables stay short, short enough to waste little.
+    /// A multiple of the attention kernel's block of 32: long enough that tables stay short, short enough to waste
+    /// little.
     package static let pagePositions = 64
 }
 

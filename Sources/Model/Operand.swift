@@ -1,6 +1,7 @@
 internal import Kernels
 
-/// Room for rows on their way into a product: rounded to bf16 where the arithmetic is `fast`, as they are where it is f32.
+/// Room for rows on their way into a product: rounded to bf16 where the arithmetic is `fast`, as they are where it is
+/// f32.
 final class Operand {
     private let narrow: AlignedBuffer<UInt16>
 

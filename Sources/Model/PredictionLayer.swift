@@ -1,8 +1,9 @@
 internal import Checkpoint
 internal import Kernels
 
-/// The multi-token-prediction layer: from the main model's hidden vector of a position and the token after it, the token
-/// after that. Source: DeepSeek-V3 technical report, section 2.2; the order [embedding, hidden] as in the published weights.
+/// The multi-token-prediction layer: from the main model's hidden vector of a position and the token after it, the
+/// token after that. Source: DeepSeek-V3 technical report, section 2.2; the order [embedding, hidden] as in the
+/// published weights.
 package struct PredictionLayer {
     package let layer: DecoderLayer
     private let hiddenSize: Int
@@ -46,9 +47,11 @@ package struct PredictionLayer {
             hiddenNorm.apply(hidden + row * hiddenSize, into: pair + hiddenSize, processor)
         }
         let operand = Operand(count: rows * 2 * hiddenSize, compute: processor.compute)
-        processor.multiply(
-            operand.load(pairs.pointer, rows: rows, columns: 2 * hiddenSize, processor), by: join,
-            into: workspace.residual.pointer)
+        withExtendedLifetime((pairs, operand)) {
+            processor.multiply(
+                operand.load(pairs.pointer, rows: rows, columns: 2 * hiddenSize, processor), by: join,
+                into: workspace.residual.pointer)
+        }
     }
 
     /// logits [vocabulary] of one row of a finished pass.

@@ -1,8 +1,9 @@
 package import Checkpoint
 internal import Foundation
 
-/// Rotary position embedding with YaRN: pairs of neighbouring dimensions (2i, 2i + 1) turn by position * inverseFrequency[i].
-/// Source: DeepSeek-V3 `inference/model.py` (precompute_freqs_cis) and transformers' `_compute_yarn_parameters`.
+/// Rotary position embedding with YaRN: pairs of neighbouring dimensions (2i, 2i + 1) turn by position *
+/// inverseFrequency[i]. Source: DeepSeek-V3 `inference/model.py` (precompute_freqs_cis) and transformers'
+/// `_compute_yarn_parameters`.
 package struct Rotary: Sendable {
     /// [rope dimension / 2]
     package let inverseFrequencies: [Float]

@@ -10,7 +10,8 @@ final class TransposedWeights {
         scales = AlignedBuffer(count: scaleCount)
     }
 
-    /// The first `count` rows of each head of `matrix` [heads * perHead, columns], transposed: per head [columns, count].
+    /// The first `count` rows of each head of `matrix` [heads * perHead, columns], transposed: per head [columns,
+    /// count].
     static func keys(of matrix: WeightMatrix, heads: Int, perHead: Int, count: Int) -> [WeightMatrix] {
         precondition(matrix.rows == heads * perHead && matrix.rowPhase == 0 && matrix.columnPhase == 0)
         let (scaleRows, scaleColumns) = scaleGrid(of: matrix)
@@ -27,7 +28,8 @@ final class TransposedWeights {
                 blockColumns: original.blockRows)
         }
         return (0..<heads).map { head in
-            let place = UnsafeMutableRawPointer(memory.weights.pointer)
+            let place =
+                UnsafeMutableRawPointer(memory.weights.pointer)
                 + head * count * matrix.columns * matrix.dtype.byteSize
             transpose(matrix.slice(rows: head * perHead..<head * perHead + count), into: place)
             return WeightMatrix(

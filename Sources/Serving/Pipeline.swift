@@ -2,8 +2,8 @@ internal import Experts
 internal import Model
 
 /// Passes under way, oldest first, at most one per pipeline stage: while a later stage's workers compute one batch, an
-/// earlier stage's compute the next. A pass never overtakes the one before it, so consecutive chunks of a prompt may follow
-/// one another.
+/// earlier stage's compute the next. A pass never overtakes the one before it, so consecutive chunks of a prompt may
+/// follow one another.
 final class Pipeline {
     private let experts: any RoutedExperts
     private var passes: [ForwardPass] = []

@@ -2,13 +2,17 @@ internal import Foundation
 
 /// Chooses a token from logits. The draw depends on the seed and the step alone, so a request's tokens do not depend on
 /// its company. Filters apply in the order temperature, top-k, top-p, min-p, as in transformers.
-struct Sampler {
-    let parameters: SamplingParameters
+package struct Sampler {
+    private let parameters: SamplingParameters
+
+    package init(parameters: SamplingParameters) {
+        self.parameters = parameters
+    }
 
     /// - Parameters:
     ///   - logits: [vocabulary].
     ///   - step: the number of tokens generated before this one.
-    func sample(_ logits: UnsafeBufferPointer<Float>, step: Int) -> Int {
+    package func sample(_ logits: UnsafeBufferPointer<Float>, step: Int) -> Int {
         guard parameters.temperature > 0 else { return Self.indexOfLargest(logits) }
         var candidates = keepLikeliest(logits)
         keepNucleus(&candidates)
@@ -73,7 +77,7 @@ struct Sampler {
     }
 
     /// The ids of the `count` largest logits, largest first, ties to the lower id.
-    static func descending(_ logits: UnsafeBufferPointer<Float>, count: Int) -> [Int] {
+    package static func descending(_ logits: UnsafeBufferPointer<Float>, count: Int) -> [Int] {
         let isBefore = { (a: Int, b: Int) in logits[a] > logits[b] || (logits[a] == logits[b] && a < b) }
         guard count < logits.count / 8 else { return Array(logits.indices.sorted(by: isBefore).prefix(count)) }
         var best: [Int] = []
@@ -88,7 +92,7 @@ struct Sampler {
         return best
     }
 
-    static func indexOfLargest(_ logits: UnsafeBufferPointer<Float>) -> Int {
+    package static func indexOfLargest(_ logits: UnsafeBufferPointer<Float>) -> Int {
         var best = 0
         for id in logits.indices where logits[id] > logits[best] { best = id }
         return best

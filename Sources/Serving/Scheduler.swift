@@ -1,6 +1,7 @@
 internal import Model
 
-/// Chooses what the next pass computes: one token of every sequence that decodes, then prompts in the room that is left.
+/// Chooses what the next pass computes: one token of every sequence that decodes, then prompts in the room that is
+/// left.
 struct Scheduler {
     /// The most rows of one pass.
     let maximumRows: Int

@@ -12,7 +12,7 @@ package struct TokenStep: Sendable, Equatable {
     /// The likeliest tokens, likeliest first.
     package let top: [Choice]
 
-    init(id: Int, logits: UnsafeBufferPointer<Float>, topCount: Int) {
+    package init(id: Int, logits: UnsafeBufferPointer<Float>, topCount: Int) {
         let largest = Double(logits[Sampler.indexOfLargest(logits)])
         var sum = 0.0
         for logit in logits { sum += exp(Double(logit) - largest) }

@@ -6,8 +6,8 @@ internal import Kernels
 internal import Synchronization
 internal import Wire
 
-/// Brings a worker's experts into memory, straight from the published files: maps them and reads every page, so that what
-/// is called ready is ready.
+/// Brings a worker's experts into memory, straight from the published files: maps them and reads every page, so that
+/// what is called ready is ready.
 struct ShardLoader {
     private let checkpoint: Checkpoint
     private let team: ThreadTeam
@@ -31,7 +31,8 @@ struct ShardLoader {
             let experts = try map(part, ranks: ranks)
             read(experts)
             for (slot, expert) in zip(part, experts) {
-                held[slot.layer, default: Array(repeating: nil, count: count * ranks)][slot.expert * ranks + slot.rank] =
+                held[slot.layer, default: Array(repeating: nil, count: count * ranks)][
+                    slot.expert * ranks + slot.rank] =
                     expert
                 loaded += expert.byteCount
             }

@@ -56,7 +56,8 @@ final class WorkerSession {
 
     private func take(_ asked: UnsafeBufferPointer<ExpertPair>, layer: Int) throws {
         guard asked.count <= maximumPairs else {
-            throw WorkerError.badAssignment("\(asked.count) pairs in a dispatch; at most \(maximumPairs) were agreed on")
+            throw WorkerError.badAssignment(
+                "\(asked.count) pairs in a dispatch; at most \(maximumPairs) were agreed on")
         }
         pairs.removeAll(keepingCapacity: true)
         for pair in asked {

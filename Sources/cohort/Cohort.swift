@@ -12,7 +12,7 @@ struct Cohort: ParsableCommand {
             cannot be reached.
             """,
         subcommands: [
-            GenerateCommand.self, WorkerCommand.self,
+            GenerateCommand.self, WorkerCommand.self, PlanCommand.self, InspectCommand.self, SynthCommand.self,
         ])
 
     static func main() {

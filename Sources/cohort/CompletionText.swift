@@ -51,6 +51,7 @@ struct CompletionText {
             return if tokenizer.addsBOS, let bos = tokenizer.bosID { [bos] + ids } else { ids }
         }
         let template = try ChatTemplate(folder: folder)
-        return try tokenizer.encode(try template.render([ChatMessage(role: .user, content: prompt)], addGenerationPrompt: true))
+        return try tokenizer.encode(
+            try template.render([ChatMessage(role: .user, content: prompt)], addGenerationPrompt: true))
     }
 }

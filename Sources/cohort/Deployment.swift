@@ -24,6 +24,18 @@ final class Deployment {
         let expertLayers: [Int]
         /// The most tokens of one dispatch.
         let maximumTokens: Int
+
+        /// Spreads the experts over workers in proportion to their weights.
+        fileprivate func seating(
+            _ parallelism: Parallelism, weights: [Double], applicants: [Seating.Applicant]
+        ) throws -> Seating {
+            let placement = try Placement.uniform(
+                layers: expertLayers, experts: checkpoint.config.expertCount, parallelism: parallelism,
+                workerWeights: weights)
+            return try Seating(
+                checkpoint, placement: placement, compute: processor.compute, exchange: exchange,
+                maximumRows: maximumTokens, applicants: applicants)
+        }
     }
 
     /// Every expert in this process.
@@ -43,7 +55,8 @@ final class Deployment {
         let secret = Self.randomSecret()
         let listener = try TCPListener(host: "127.0.0.1", port: 0)
         let names = (1...count).map { "worker-\($0)" }
-        let seats = try Seating(model, parallelism: parallelism, names: names, weights: nil)
+        let seats = try model.seating(
+            parallelism, weights: names.map { _ in 1 }, applicants: names.map { Seating.Applicant(name: $0) })
         let workers = try LocalWorkers(
             names: names, port: listener.port, secret: secret, threads: max(1, Machine.coreCount / count),
             memoryBytes: Machine.memoryBytes)
@@ -56,10 +69,13 @@ final class Deployment {
     convenience init(_ model: Model, cluster: ClusterConfig, parallelism: Parallelism, logger: Logger) throws {
         let secret = try ClusterSecret(file: cluster.secretFile)
         let listener = try TCPListener(host: cluster.coordinator.host, port: cluster.coordinator.port)
-        let seats = try Seating(
-            model, parallelism: parallelism, names: cluster.workers.map(\.name),
-            weights: cluster.workers.map { Double($0.memoryBytes) })
-        logger.info("waiting for workers", metadata: ["address": "\(listener.address)", "count": "\(seats.seats.count)"])
+        let seats = try model.seating(
+            parallelism, weights: cluster.workers.map { Double($0.memoryBytes) },
+            applicants: cluster.workers.map {
+                Seating.Applicant(name: $0.name, modelPath: $0.model ?? cluster.model)
+            })
+        logger.info(
+            "waiting for workers", metadata: ["address": "\(listener.address)", "count": "\(seats.seats.count)"])
         try self.init(
             model, seats, listener: listener, secret: secret, workers: nil,
             timeout: .milliseconds(cluster.joinTimeoutMilliseconds), logger: logger)

@@ -1,8 +1,8 @@
 internal import Foundation
 internal import Serving
 
-/// `--dump-logits FILE`: a safetensors file with `logits` F32 [positions, vocabulary], and `mtp_logits` F32 [vocabulary]
-/// where the checkpoint has an MTP layer.
+/// `--dump-logits FILE`: a safetensors file with `logits` F32 [positions, vocabulary], and `mtp_logits` F32
+/// [vocabulary] where the checkpoint has an MTP layer.
 struct LogitsFile {
     let path: String
 
@@ -20,7 +20,8 @@ struct LogitsFile {
     /// Made before the work, so that a path that cannot be written is known at once.
     init(path: String) throws {
         guard FileManager.default.createFile(atPath: path, contents: nil) else {
-            throw UsageError("--dump-logits: cannot write \(path): choose a file in a folder that exists and is writable")
+            throw UsageError(
+                "--dump-logits: cannot write \(path): choose a file in a folder that exists and is writable")
         }
         self.path = path
     }

@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Foundation
 internal import Synchronization
 
@@ -18,7 +19,7 @@ final class ProgressLine: Sendable {
         lastPercent.withLock { last in
             guard percent != last else { return }
             last = percent
-            write("\r\(label): \(percent) % of \(ByteCount(total))\u{1B}[K")
+            write("\r\(label): \(percent) % of \(Amount.bytes(total))\u{1B}[K")
         }
     }
 
@@ -28,25 +29,5 @@ final class ProgressLine: Sendable {
 
     private func write(_ text: String) {
         FileHandle.standardError.write(Data(text.utf8))
-    }
-}
-
-/// A number of bytes as people read it.
-struct ByteCount: CustomStringConvertible {
-    let count: Int
-
-    init(_ count: Int) {
-        self.count = count
-    }
-
-    var description: String {
-        let units = ["B", "kB", "MB", "GB", "TB"]
-        var value = Double(count)
-        var unit = 0
-        while value >= 1000, unit < units.count - 1 {
-            value /= 1000
-            unit += 1
-        }
-        return unit == 0 ? "\(count) B" : String(format: "%.*f %@", value < 10 ? 2 : 1, value, units[unit])
     }
 }

@@ -1,6 +1,7 @@
 internal import Checkpoint
 internal import Cluster
 internal import Dispatcher
+internal import Model
 internal import Serving
 internal import Tokenization
 internal import Transport
@@ -62,4 +63,38 @@ extension PlacementError: Reportable {
 
 extension RequestError: Reportable {
     var exitStatus: Int32 { ExitStatus.usage }
+}
+
+extension ClusterSecretError: Reportable {
+    var exitStatus: Int32 { ExitStatus.badInput }
+}
+
+extension CacheError: Reportable {
+    var exitStatus: Int32 { ExitStatus.failed }
+}
+
+extension HandshakeError: Reportable {
+    var exitStatus: Int32 { ExitStatus.unreachable }
+}
+
+extension TransportError: Reportable {
+    var exitStatus: Int32 { ExitStatus.unreachable }
+}
+
+extension AdmissionError: Reportable {
+    var exitStatus: Int32 { ExitStatus.unreachable }
+}
+
+extension WorkerLost: Reportable {
+    var exitStatus: Int32 { ExitStatus.unreachable }
+}
+
+extension WorkerError: Reportable {
+    var exitStatus: Int32 {
+        switch self {
+        case .refused(_, let status): Int32(clamping: status)
+        case .lostCoordinator, .silentCoordinator: ExitStatus.unreachable
+        case .unexpected, .badAssignment: ExitStatus.failed
+        }
+    }
 }

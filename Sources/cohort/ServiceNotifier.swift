@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Foundation
 internal import Worker
 
@@ -9,7 +10,7 @@ struct ServiceNotifier: Sendable {
         switch stage {
         case .connecting: send("STATUS=dialling the coordinator")
         case .loading: send("STATUS=loading experts")
-        case .ready(let slots, let bytes): send("READY=1\nSTATUS=holds \(slots) experts, \(ByteCount(bytes))")
+        case .ready(let slots, let bytes): send("READY=1\nSTATUS=holds \(slots) experts, \(Amount.bytes(bytes))")
         }
     }
 

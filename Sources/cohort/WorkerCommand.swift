@@ -35,8 +35,8 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: "Seconds to go on dialling a coordinator that does not answer.")
     var connectTimeout = 60
 
-    @Flag(help: "Join again when the coordinator leaves, until the connect timeout passes without one.")
-    var keepAlive = false
+    @Flag(help: "Join again when the coordinator has left or is lost, instead of ending.")
+    var rejoin = false
 
     @Flag(help: "Log warnings and errors only.")
     var quiet = false
@@ -68,11 +68,20 @@ struct WorkerCommand: ParsableCommand {
         }
         let signals = StopSignals { service.stop() }
         defer { signals.cancel() }
-        repeat { try service.run() } while keepAlive && !service.isStopped
+        repeat { try serve(service, logger) } while rejoin && !service.isStopped
+    }
+
+    private func serve(_ service: WorkerService, _ logger: Logger) throws {
+        do {
+            try service.run()
+        } catch WorkerError.lostCoordinator(let peer, let reason) where rejoin {
+            logger.warning("coordinator lost", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
+        }
     }
 
     private func address() throws -> (host: String, port: Int) {
-        guard let colon = coordinator.lastIndex(of: ":"), let port = Int(coordinator[coordinator.index(after: colon)...]),
+        guard let colon = coordinator.lastIndex(of: ":"),
+            let port = Int(coordinator[coordinator.index(after: colon)...]),
             1...65535 ~= port, colon != coordinator.startIndex
         else {
             throw ValidationError("--coordinator is \"\(coordinator)\": give HOST:PORT, such as 10.0.0.1:7077")

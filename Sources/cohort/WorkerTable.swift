@@ -1,7 +1,10 @@
+internal import Cluster
 internal import Dispatcher
 internal import Foundation
+internal import Worker
 
-/// What each worker did, as a table.
+/// What each worker did, and what each process holds, as a table. Bytes are seen from the worker; what is resident of a
+/// worker was read when it was ready.
 struct WorkerTable {
     private let activity: [WorkerActivity]
 
@@ -10,26 +13,22 @@ struct WorkerTable {
     }
 
     var text: String {
-        let head = ["worker", "experts held", "weights", "resident", "rows served", "pairs", "bytes in", "bytes out", "busy"]
-        let rows = activity.map { worker in
-            [
-                worker.name, "\(worker.slotCount)", "\(ByteCount(worker.weightBytes))",
-                "\(ByteCount(worker.residentBytes))", "\(worker.rowCount)", "\(worker.pairCount)",
-                "\(ByteCount(worker.bytesOut))", "\(ByteCount(worker.bytesIn))",
-                String(format: "%.3f s", Double(worker.busyMicroseconds) / 1e6),
-            ]
+        var table = TextTable(header: [
+            "process", "experts held", "weights", "resident", "rows served", "pairs", "bytes in", "bytes out", "busy",
+        ])
+        for worker in activity {
+            table.add([
+                worker.name, Amount.grouped(worker.slotCount), Amount.bytes(worker.weightBytes),
+                Amount.bytes(worker.residentBytes), Amount.grouped(worker.rowCount), Amount.grouped(worker.pairCount),
+                Amount.bytes(worker.bytesOut), Amount.bytes(worker.bytesIn),
+                Amount.seconds(Double(worker.busyMicroseconds) / 1e6),
+            ])
         }
-        let widths = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
-        return ([head] + rows).map { row in
-            zip(row, widths).enumerated().map { column, cell in
-                let padding = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column == 0 ? cell.0 + padding : padding + cell.0
-            }.joined(separator: "  ")
-        }.joined(separator: "\n")
+        table.add(["coordinator", "", "", Amount.bytes(ResidentMemory.byteCount), "", "", "", "", ""])
+        return table.lines().joined(separator: "\n")
     }
 
     func print() {
-        guard !activity.isEmpty else { return }
         FileHandle.standardError.write(Data((text + "\n").utf8))
     }
 }

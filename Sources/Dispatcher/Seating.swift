@@ -1,0 +1,73 @@
+package import Checkpoint
+package import Cluster
+package import Experts
+internal import Foundation
+package import Kernels
+package import Wire
+
+/// From a placement to what each worker is told: its seat, with its experts.
+package struct Seating {
+    /// A worker before it has a place.
+    package struct Applicant: Sendable {
+        package let name: String
+        /// The checkpoint's folder on its host; nil: where the coordinator has it.
+        package let modelPath: String?
+
+        package init(name: String, modelPath: String? = nil) {
+            self.name = name
+            self.modelPath = modelPath
+        }
+    }
+
+    package let placement: Placement
+    package let shape: RowShape
+    /// By the placement's worker index.
+    package let seats: [WorkerSeat]
+
+    /// - Parameters:
+    ///   - applicants: by the placement's worker index.
+    ///   - maximumRows: the most rows of one dispatch.
+    /// - Throws: `CheckpointError`; `PlanError` when experts are cut into more slices than they have columns.
+    package init(
+        _ checkpoint: Checkpoint, placement: Placement, compute: Compute, exchange: ExchangeDType, maximumRows: Int,
+        applicants: [Applicant]
+    ) throws {
+        let config = checkpoint.config
+        let parallelism = placement.parallelism
+        guard parallelism.tensor <= config.expertIntermediateSize else {
+            throw PlanError.slicesTooThin(tensor: parallelism.tensor, width: config.expertIntermediateSize)
+        }
+        let shape = RowShape(hiddenSize: config.hiddenSize, dtype: exchange.onTheWire)
+        let fingerprint = try checkpoint.fingerprint
+        let expert = try ExpertWeights(from: checkpoint, layer: placement.layers[0], expert: 0)
+        let folder = URL(fileURLWithPath: checkpoint.folder).path
+        seats = applicants.enumerated().map { worker, applicant in
+            let slots = placement.slots(of: worker)
+            return WorkerSeat(
+                name: applicant.name,
+                assignment: Assignment(
+                    epoch: UInt32(truncatingIfNeeded: placement.epoch), modelPath: applicant.modelPath ?? folder,
+                    modelFingerprint: fingerprint, compute: compute.rawValue, rowShape: shape,
+                    tensorParallelSize: parallelism.tensor, maximumRows: maximumRows, slots: Self.groups(slots)),
+                weightBytes: slots.reduce(0) { sum, slot in
+                    let width = parallelism.columns(rank: slot.rank, of: expert.width).count
+                    return sum + expert.byteCount / expert.width * width
+                })
+        }
+        self.placement = placement
+        self.shape = shape
+    }
+
+    private struct Key: Hashable {
+        let layer: Int
+        let rank: Int
+    }
+
+    private static func groups(_ slots: [Slot]) -> [Assignment.SlotGroup] {
+        var experts: [Key: [Int]] = [:]
+        for slot in slots { experts[Key(layer: slot.layer, rank: slot.rank), default: []].append(slot.expert) }
+        return experts.sorted { ($0.key.layer, $0.key.rank) < ($1.key.layer, $1.key.rank) }.map {
+            Assignment.SlotGroup(layer: $0.key.layer, rank: $0.key.rank, experts: $0.value)
+        }
+    }
+}

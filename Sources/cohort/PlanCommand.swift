@@ -1,0 +1,67 @@
+internal import ArgumentParser
+internal import Checkpoint
+internal import Cluster
+internal import Experts
+internal import Kernels
+internal import Wire
+
+struct PlanCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Shows how a model is split over a cluster, and what that costs and allows.",
+        discussion: "Needs a config.json alone, no weights. A plan that does not fit is refused.")
+
+    @Argument(help: "The checkpoint folder; its config.json is enough.")
+    var model: String
+
+    @Option(help: "A cluster file (YAML). Default: machines of assumed speed.")
+    var cluster: String?
+
+    @Option(help: "Slices of each expert along its intermediate dimension.")
+    var tensorParallelSize: Int?
+
+    @Option(help: "Contiguous stages of MoE layers, each with workers of its own.")
+    var pipelineParallelSize: Int?
+
+    @Option(help: "Workers that share out a stage's experts, counted in whole experts.")
+    var expertParallelSize: Int?
+
+    @Option(help: "Sequences decoded together.")
+    var concurrency = 8
+
+    @Option(help: "Positions of each sequence in the KV cache.")
+    var context = 4096
+
+    @Option(help: "Memory of each worker, such as 256GiB.")
+    var workerMemory: MemorySize?
+
+    @Option(help: "Memory of the coordinator, such as 128GiB.")
+    var coordinatorMemory: MemorySize?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        let options = PlanInput.Options(
+            tensor: tensorParallelSize, pipeline: pipelineParallelSize, expert: expertParallelSize,
+            concurrency: concurrency, context: context, workerMemoryBytes: workerMemory?.byteCount,
+            coordinatorMemoryBytes: coordinatorMemory?.byteCount)
+        let config = try ModelConfig(folder: model)
+        let input = try PlanInput(options: options, cluster: try cluster.map { try ClusterConfig(file: $0) })
+        let wire = WireCost(
+            valueByteSize: ExchangeDType.standard(for: .fast).byteSize, pairByteSize: ExpertPair.byteCount,
+            headerByteSize: FrameHeader.byteCount)
+        let report = try Plan(config: config, input: input, wire: wire).report
+        print(json ? try report.json() : PlanText(report).description)
+    }
+}
+
+extension PlanError: Reportable {
+    /// A plan that does not fit is an answer, and a failure; the rest is wrong usage.
+    var exitStatus: Int32 {
+        switch self {
+        case .coordinatorTooSmall, .workersTooSmall: ExitStatus.failed
+        default: ExitStatus.usage
+        }
+    }
+}

@@ -1,5 +1,5 @@
-/// The default placement policy. Deterministic, ties go to the lowest index; at most one slice of an expert on a worker;
-/// any number of workers, weighted by memory and speed.
+/// The default placement policy. Deterministic, ties go to the lowest index; at most one slice of an expert on a
+/// worker; any number of workers, weighted by memory and speed.
 package struct CohortPolicy: Sendable, Hashable {
     /// Experts' worth of slots per layer beyond one for each expert; nil: as many as memory allows.
     package var redundantExperts: Int?
@@ -47,7 +47,8 @@ package struct CohortPolicy: Sendable, Hashable {
             ? .nothing(all.before, unplaced: input.holdings.missing) : all
     }
 
-    /// Gives a new worker its share: what is missing first, then what levels the workers. No other worker gets anything.
+    /// Gives a new worker its share: what is missing first, then what levels the workers. No other worker gets
+    /// anything.
     package func admit(_ worker: Int, _ input: PolicyInput) -> Rearrangement {
         var draft = PlacementDraft(input, maximumRedundant: redundantExperts)
         draft.placeMissing(onlyTo: worker)
@@ -56,8 +57,8 @@ package struct CohortPolicy: Sendable, Hashable {
         return arrange(input, draft)
     }
 
-    /// Empties a worker: what it alone holds goes to others, and nothing else moves. What nobody has room for is unplaced
-    /// and stays with it.
+    /// Empties a worker: what it alone holds goes to others, and nothing else moves. What nobody has room for is
+    /// unplaced and stays with it.
     package func drain(_ worker: Int, _ input: PolicyInput) -> Rearrangement {
         var rest = input
         rest.workers.removeAll { $0.index == worker }
@@ -74,8 +75,8 @@ package struct CohortPolicy: Sendable, Hashable {
             changes: way.changes, before: way.before, after: way.after, unplaced: left.slots(of: worker))
     }
 
-    /// Gives the slots that nobody holds to workers with room; when there are none, restores the redundant ones, so that
-    /// what is urgent does not wait for what is not.
+    /// Gives the slots that nobody holds to workers with room; when there are none, restores the redundant ones, so
+    /// that what is urgent does not wait for what is not.
     package func repair(_ input: PolicyInput) -> Rearrangement {
         var draft = PlacementDraft(input, maximumRedundant: redundantExperts)
         if input.holdings.isWhole {

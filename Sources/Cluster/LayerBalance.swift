@@ -1,9 +1,10 @@
-/// One layer's slots and tokens while a policy works on them. The tokens of an expert with replicas are split so that the
-/// workers are as level as its holders allow, for that is what dispatch does with every batch; but a part of them is
-/// split evenly, so that a batch that is unlike the mean of all finds some freedom left.
+/// One layer's slots and tokens while a policy works on them. The tokens of an expert with replicas are split so that
+/// the workers are as level as its holders allow, for that is what dispatch does with every batch; but a part of them
+/// is split evenly, so that a batch that is unlike the mean of all finds some freedom left.
 ///
-/// Rows are numbered expert x tensor + rank. Workers are numbered locally, 0..<workers. A worker's time is its tokens over
-/// its speed; the measure of unevenness is the sum of tokens x time over the workers, least when all times are equal.
+/// Rows are numbered expert x tensor + rank. Workers are numbered locally, 0..<workers. A worker's time is its tokens
+/// over its speed; the measure of unevenness is the sum of tokens x time over the workers, least when all times are
+/// equal.
 struct LayerBalance {
     let position: Int
     let tensor: Int

@@ -1,5 +1,5 @@
-/// Who belongs to the cluster: joining, ready, draining, gone, lost, and back under the same name. Events in, actions out;
-/// what is to move is asked of `Rebalance`.
+/// Who belongs to the cluster: joining, ready, draining, gone, lost, and back under the same name. Events in, actions
+/// out; what is to move is asked of `Rebalance`.
 package struct Membership: Sendable {
     package enum Event: Sendable {
         /// A worker has proven that it belongs here.

@@ -1,6 +1,6 @@
 extension PlacementDraft {
-    /// Places all experts anew: an expert's number of replicas follows its tokens, and the replicas with the most tokens
-    /// are dealt first, each to the worker that is done first.
+    /// Places all experts anew: an expert's number of replicas follows its tokens, and the replicas with the most
+    /// tokens are dealt first, each to the worker that is done first.
     mutating func deal() throws(PolicyError) {
         let quotas = self.quotas()
         for position in layers.indices {
@@ -26,8 +26,8 @@ extension PlacementDraft {
         }
     }
 
-    /// [layers][workers] slots of each worker in each layer: its memory dealt evenly to the layers of its stage, in such
-    /// a way that the layers have as many as each other.
+    /// [layers][workers] slots of each worker in each layer: its memory dealt evenly to the layers of its stage, in
+    /// such a way that the layers have as many as each other.
     private func quotas() -> [[Int]] {
         var quotas = layers.map { Array(repeating: 0, count: $0.speeds.count) }
         var first = 0
@@ -53,8 +53,8 @@ extension PlacementDraft {
         return .tooFewSlots(stage: stage, needed: layers[position].holders.count, available: slots)
     }
 
-    /// [experts] replicas of each: the next one goes to the expert with the most tokens per replica, then to the one with
-    /// fewest replicas, then to the lowest.
+    /// [experts] replicas of each: the next one goes to the expert with the most tokens per replica, then to the one
+    /// with fewest replicas, then to the lowest.
     private func replicaCounts(_ layer: LayerBalance, slots: Int, workers: Int) -> [Int] {
         var counts = layer.loads.map { _ in 1 }
         var spare = (slots - layer.holders.count) / layer.tensor
@@ -99,8 +99,8 @@ extension PlacementDraft {
         return soonest
     }
 
-    /// Everybody with room has a slice of the expert already: lets one of them take a row of a worker that has none, and
-    /// gives that one the row.
+    /// Everybody with room has a slice of the expert already: lets one of them take a row of a worker that has none,
+    /// and gives that one the row.
     private mutating func makePlace(for row: Int, position: Int, quota: inout [Int]) -> Int? {
         let layer = layers[position]
         for open in quota.indices where quota[open] > 0 && hasRoom(open, position: position) {

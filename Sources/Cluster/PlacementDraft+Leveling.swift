@@ -1,6 +1,6 @@
 extension PlacementDraft {
-    /// Levels all layers step by step, the most valuable step of any layer first, until none gains, the layers are level
-    /// or the budget is used up.
+    /// Levels all layers step by step, the most valuable step of any layer first, until none gains, the layers are
+    /// level or the budget is used up.
     /// - Parameters:
     ///   - budget: bytes that may move.
     ///   - target: the one worker that may get slots; nil: all.

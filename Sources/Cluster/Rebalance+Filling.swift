@@ -63,14 +63,14 @@ extension Rebalance {
         leaving.removeAll { $0.epoch <= epoch }
     }
 
-    /// While somebody waits for a slot that nobody holds, flights do not end, so their slots are not waited for: dispatches
-    /// and commands reach a worker in order, and what was sent before is still answered.
+    /// While somebody waits for a slot that nobody holds, flights do not end, so their slots are not waited for:
+    /// dispatches and commands reach a worker in order, and what was sent before is still answered.
     private mutating func releaseInNeed(_ actions: inout [Action]) {
         if !holdings.isWhole { release(before: epoch, &actions) }
     }
 
-    /// Takes a worker out of everything. Slots that it alone held come from where else they are in memory, be it that they
-    /// were to be freed or have just been filled; the rest is for a repair.
+    /// Takes a worker out of everything. Slots that it alone held come from where else they are in memory, be it that
+    /// they were to be freed or have just been filled; the rest is for a repair.
     mutating func lose(_ worker: Int, _ actions: inout [Action]) {
         holdings.removeAll(of: worker)
         leaving.removeAll { $0.free.worker == worker }

@@ -1,6 +1,6 @@
 /// Changes the placement while requests run: one request at a time is planned, its slots are filled in the background,
-/// the table is switched between two steps, and old slots are freed when no flight needs them. A change that fails leaves
-/// the placement as it stands. No I/O, no clock: events in, actions out.
+/// the table is switched between two steps, and old slots are freed when no flight needs them. A change that fails
+/// leaves the placement as it stands. No I/O, no clock: events in, actions out.
 package struct Rebalance: Sendable {
     package enum Phase: Sendable, Equatable {
         case idle

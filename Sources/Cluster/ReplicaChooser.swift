@@ -1,10 +1,10 @@
-/// Chooses for every (token, expert, rank) of a batch one of the workers that hold it, so that the workers are done at the
-/// same time. Of workers that would be done at the same time the one goes first that had less in earlier batches. Kept from batch to batch: nothing is
-/// allocated once it has grown.
+/// Chooses for every (token, expert, rank) of a batch one of the workers that hold it, so that the workers are done at
+/// the same time. Of workers that would be done at the same time the one goes first that had less in earlier batches.
+/// Kept from batch to batch: nothing is allocated once it has grown.
 ///
-/// Rows with one holder are settled first. The tokens of each row with replicas are then poured on its holders like water,
-/// a few times over all such rows, and handed out token by token, to a worker that gets the token anyway where one of the
-/// holders is one: a token's vector goes to each worker once.
+/// Rows with one holder are settled first. The tokens of each row with replicas are then poured on its holders like
+/// water, a few times over all such rows, and handed out token by token, to a worker that gets the token anyway where
+/// one of the holders is one: a token's vector goes to each worker once.
 package struct ReplicaChooser: Sendable {
     /// [workers] tokens per unit of time.
     package let speeds: [Float]

@@ -1,5 +1,5 @@
-/// One step of a policy in one layer: a row gets a holder, and may lose one, and another row may lose a redundant one to
-/// make room. Workers and rows are numbered as in `LayerBalance`.
+/// One step of a policy in one layer: a row gets a holder, and may lose one, and another row may lose a redundant one
+/// to make room. Workers and rows are numbered as in `LayerBalance`.
 struct SlotMove {
     struct Place: Equatable {
         let row: Int

@@ -16,24 +16,32 @@ package struct DispatchPlan {
 
     /// By worker.
     package private(set) var shares: [Share]
+    /// [tokens, experts per token, tensor] the worker of each pair.
+    private var chosen: [Int32] = []
 
     package init(workerCount: Int, shape: RowShape) {
         shares = Array(repeating: Share(writer: DispatchWriter(shape: shape)), count: workerCount)
     }
 
-    /// Sends every (token, slot, rank) to the worker that the table names for it.
-    package mutating func build(_ routing: Routing, _ table: SlotTable) {
+    /// Sends every (token, slot, rank) to one of the workers that the table names for it, chosen so that they are
+    /// level.
+    package mutating func build(_ routing: Routing, _ table: SlotTable, _ chooser: inout ReplicaChooser) {
         for worker in shares.indices {
             shares[worker].writer.removeAll()
             shares[worker].places.removeAll(keepingCapacity: true)
         }
+        let ranks = table.tensor
+        while chosen.count < routing.pairCount * ranks { chosen.append(0) }
+        chooser.choose(
+            experts: routing.experts, tokens: routing.tokens, expertsPerToken: routing.expertsPerToken, table: table,
+            into: &chosen)
         for token in 0..<routing.tokens {
             for pair in token * routing.expertsPerToken..<(token + 1) * routing.expertsPerToken {
-                let expert = Int(routing.experts[pair])
-                for rank in 0..<table.tensor {
-                    let worker = Int(table.primary[expert * table.tensor + rank])
-                    shares[worker].writer.add(sourceRow: token, expert: expert, rank: rank)
-                    shares[worker].places.append(Int32(pair * table.tensor + rank))
+                for rank in 0..<ranks {
+                    let place = pair * ranks + rank
+                    let worker = Int(chosen[place])
+                    shares[worker].writer.add(sourceRow: token, expert: Int(routing.experts[pair]), rank: rank)
+                    shares[worker].places.append(Int32(place))
                 }
             }
         }

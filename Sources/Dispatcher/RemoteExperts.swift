@@ -29,6 +29,7 @@ package final class RemoteExperts: RoutedExperts {
     private let narrowHidden: AlignedBuffer<UInt16>
     private let maximumAnswers: Int
     private var plan: DispatchPlan
+    private var chooser: ReplicaChooser
     private var idle: [Answers] = []
     private var flights: [UInt64: Answers] = [:]
     private var nextFlight: UInt64 = 1
@@ -57,6 +58,7 @@ package final class RemoteExperts: RoutedExperts {
             exchange: ExchangeDType(shape.dtype))
         narrowHidden = AlignedBuffer(count: shape.dtype == .bf16 ? maximumTokens * shape.hiddenSize : 0)
         plan = DispatchPlan(workerCount: workers.count, shape: shape)
+        chooser = ReplicaChooser(speeds: workers.map { _ in 1 })
         activity = workers.map { WorkerActivity($0) }
         indexOfLink = Dictionary(
             uniqueKeysWithValues: workers.enumerated().map { (ObjectIdentifier($1.link), $0) })
@@ -78,7 +80,7 @@ package final class RemoteExperts: RoutedExperts {
         let answers =
             idle.popLast() ?? Answers(workerCount: workers.count, maximumAnswers: maximumAnswers, shape: shape)
         flights[flight.identifier] = answers
-        plan.build(routing, placement.table(layer: layer))
+        plan.build(routing, placement.table(layer: layer), &chooser)
         let rows = exchanged(hidden, routing.tokens)
         for worker in workers.indices where !plan.shares[worker].isEmpty {
             answers.expect(plan.shares[worker].places, from: worker)

@@ -160,7 +160,6 @@ import Testing
             input.workers.append(WorkerCapacity(index: workers, slots: 72))
             let way = policy.admit(workers, input)
             #expect(way.after.maximumOverMean < 1.02, "\(workers)")
-            print("W \(workers): admit \(way.before.maximumOverMean) \(way.after.maximumOverMean) \(way.changes.map { ($0.fills.count, $0.frees.count) })")
         }
     }
 

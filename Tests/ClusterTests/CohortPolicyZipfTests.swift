@@ -51,8 +51,6 @@ import Testing
             ours.perStep += mine.perStep / 4
             theirs.total += other.total / 4
             theirs.perStep += other.perStep / 4
-            let line = "W \(workers) seed \(seed): \(mine.total) per step \(mine.perStep); EPLB \(published), with choice "
-            print(line + "\(other.total) per step \(other.perStep)")
         }
         #expect(ours.total <= theirs.total + 1e-4 && ours.perStep <= theirs.perStep + 1e-4)
     }
@@ -73,7 +71,6 @@ import Testing
             let after = trace.replay(
                 4096..<8192, batch: 64, table: try Self.table(input.holdings, workers: workers), workers: workers)
             #expect(way.byteCount <= 60 * 44_000_000 && after.total <= 1.05 && after.total < before.total)
-            print("W \(workers): \(before) -> \(after), \(way.byteCount / 44_000_000) slots moved")
         }
     }
 }

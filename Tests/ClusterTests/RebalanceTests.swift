@@ -17,7 +17,8 @@ import Testing
         let input = try PolicyInput(
             holdings: rebalance().holdings, stages: [Stage(index: 0, layers: [0], workers: 0..<3)],
             workers: [
-                WorkerCapacity(index: 0, slots: 2, takesSlots: false), WorkerCapacity(index: 1, slots: 2, takesSlots: false),
+                WorkerCapacity(index: 0, slots: 2, takesSlots: false),
+                WorkerCapacity(index: 1, slots: 2, takesSlots: false),
                 WorkerCapacity(index: 2, slots: 2),
             ], loads: .none(layers: [0], experts: 2), sliceBytes: [1000])
         return CohortPolicy(redundantExperts: 0).drain(0, input)

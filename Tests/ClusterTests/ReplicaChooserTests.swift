@@ -26,7 +26,8 @@ import Testing
     func holders() throws {
         var generator = SplitMix(state: 1)
         for _ in 0..<60 {
-            let (tensor, workers) = (Int.random(in: 1...3, using: &generator), Int.random(in: 4...20, using: &generator))
+            let tensor = Int.random(in: 1...3, using: &generator)
+            let workers = Int.random(in: 4...20, using: &generator)
             let table = try Self.table(experts: 32, tensor: tensor, workers: workers, using: &generator)
             let speeds = (0..<workers).map { _ in Double.random(in: 0.5...2, using: &generator) }
             var (chooser, twin) = (ReplicaChooser(speeds: speeds), ReplicaChooser(speeds: speeds))
@@ -122,7 +123,6 @@ import Testing
                 }
                 least = min(least, time)
             }
-            print("workers \(workers): \(least / 2048) a pair")
             #expect(least < .microseconds(100))
         }
     }

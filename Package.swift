@@ -70,6 +70,7 @@ let package = Package(
         .tests("ServingTests", ["Serving", "Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
         .tests("WireTests", ["Wire"]),
         .tests("TransportTests", ["Transport", "Wire"]),
+        .tests("CohortTests", ["TestSupport"]),
         .tests("ClusterTests", ["Cluster", "Checkpoint"], exclude: ["Fixtures"]),
     ]
 )

@@ -22,6 +22,8 @@ package final class Admission: @unchecked Sendable {
     private enum Guest {
         case greeting(any Link, CoordinatorHandshake)
         case loading(any Link, seat: Int, WorkerDescription, lastHeard: Instant)
+        /// Holds its experts and waits for the others.
+        case ready(any Link, seat: Int)
     }
 
     private enum Place {
@@ -35,16 +37,21 @@ package final class Admission: @unchecked Sendable {
     private let exchange: any Exchange
     private let time: any TimeSource
     private let limits: Limits
+    private let arrivals: Arrivals
     private let logger: Logger
     private var places: [Place]
     private var guests: [ObjectIdentifier: Guest] = [:]
+    private var isFilled = false
     private let isClosed = Atomic(false)
 
-    /// - Parameter exchange: listens where the workers dial.
+    /// - Parameters:
+    ///   - exchange: listens where the workers dial.
+    ///   - arrivals: gets the workers that come back after `fill`.
     package init(
-        seats: [WorkerSeat], secret: ClusterSecret, exchange: any Exchange, time: any TimeSource,
-        limits: Limits = Limits(), logger: Logger
+        seats: [WorkerSeat], secret: ClusterSecret, exchange: any Exchange, arrivals: Arrivals,
+        time: any TimeSource, limits: Limits = Limits(), logger: Logger
     ) {
+        self.arrivals = arrivals
         self.seats = seats
         self.secret = secret
         self.exchange = exchange
@@ -64,7 +71,11 @@ package final class Admission: @unchecked Sendable {
     ) throws -> [ReadyWorker] {
         while true {
             let ready = places.compactMap { if case .ready(let worker) = $0 { worker } else { nil } }
-            guard ready.count < seats.count else { return ready }
+            guard ready.count < seats.count else {
+                isFilled = true
+                ready.forEach(release)
+                return ready
+            }
             try check()
             guard time.now() < deadline else { throw AdmissionError(missing: missing) }
             turn(until: min(deadline, time.now() + Self.tick))
@@ -72,7 +83,12 @@ package final class Admission: @unchecked Sendable {
         }
     }
 
-    /// Sends strangers away until `close`, on the calling thread.
+    /// Names of the seats that nobody has taken.
+    package var absent: [String] {
+        zip(seats, places).compactMap { if case .empty = $1 { $0.name } else { nil } }
+    }
+
+    /// Lets lost workers come back, and sends strangers away, until `close`; on the calling thread.
     package func guardDoor() {
         while !isClosed.load(ordering: .acquiring) { turn(until: time.now() + Self.idleTick) }
     }
@@ -96,10 +112,15 @@ package final class Admission: @unchecked Sendable {
         }
     }
 
+    /// When too many wait for their handshake, the oldest goes: a worker needs an instant for its own, and would be
+    /// locked out by a crowd of the silent if the newest had to go.
     private func greet(_ link: any Link) {
-        let greeting = guests.values.count { if case .greeting = $0 { true } else { false } }
-        guard greeting < limits.guests else {
-            return sendAway(link, "\(limits.guests) connections are waiting for their handshake already")
+        let greeting = guests.values.compactMap { guest -> (link: any Link, deadline: Instant)? in
+            if case .greeting(let link, let handshake) = guest { (link, handshake.deadline) } else { nil }
+        }
+        if greeting.count >= limits.guests, let oldest = greeting.min(by: { $0.deadline < $1.deadline }) {
+            guests[ObjectIdentifier(oldest.link)] = nil
+            sendAway(oldest.link, "\(limits.guests) newer connections wait for their handshake")
         }
         guests[ObjectIdentifier(link)] = .greeting(
             link, CoordinatorHandshake(secret: secret, deadline: time.now() + limits.handshake))
@@ -111,6 +132,7 @@ package final class Admission: @unchecked Sendable {
             switch guests[ObjectIdentifier(link)] {
             case .greeting(_, let handshake): try shakeHands(link, handshake, message)
             case .loading(_, let seat, let description, _): try hear(link, seat, description, message)
+            case .ready: hearReady(link, message)
             case nil: break
             }
         } catch {
@@ -135,7 +157,7 @@ package final class Admission: @unchecked Sendable {
             return refuse(link, .unknownName(description.name, known: seats.map(\.name)))
         }
         let seat = seats[index]
-        guard case .empty = places[index] else { return refuse(link, .nameTaken(description.name)) }
+        guard isFree(places[index]) else { return refuse(link, .nameTaken(description.name)) }
         if !description.modelFingerprint.isEmpty, description.modelFingerprint != seat.assignment.modelFingerprint {
             return refuse(link, .otherCheckpoint(path: description.modelPath), at: index)
         }
@@ -158,16 +180,46 @@ package final class Admission: @unchecked Sendable {
         case .progress(let progress):
             places[seat] = .loading(progress)
         case .ready(let report):
-            exchange.remove(link)
-            guests[ObjectIdentifier(link)] = nil
-            places[seat] = .ready(
-                ReadyWorker(seat: seats[seat], link: link, description: description, report: report))
+            let worker = ReadyWorker(seat: seats[seat], link: link, description: description, report: report)
+            guests[ObjectIdentifier(link)] = .ready(link, seat: seat)
+            places[seat] = .ready(worker)
+            if isFilled {
+                release(worker)
+                arrivals.add(worker)
+            }
             logger.info("worker ready", metadata: ["worker": "\(seats[seat].name)"])
         case .failure(let report):
             sendAway(link, report.message)
+        case .goodbye(let goodbye):
+            sendAway(link, goodbye.reason)
         default:
             sendAway(link, "a \(message.kind) message came while the worker loads")
         }
+    }
+
+    /// Whether nobody has the place, or has lost it.
+    private func isFree(_ place: Place) -> Bool {
+        switch place {
+        case .empty: true
+        case .loading: false
+        case .ready(let worker): worker.link.closeReason != nil
+        }
+    }
+
+    /// A worker that waits for its first dispatch has nothing to say but that it leaves.
+    private func hearReady(_ link: any Link, _ message: ControlMessage) {
+        switch message {
+        case .heartbeat: break
+        case .failure(let report): sendAway(link, report.message)
+        case .goodbye(let goodbye): sendAway(link, goodbye.reason)
+        default: sendAway(link, "a \(message.kind) message came from a worker that is ready")
+        }
+    }
+
+    /// Hands a worker's link over to the caller.
+    private func release(_ worker: ReadyWorker) {
+        exchange.remove(worker.link)
+        guests[ObjectIdentifier(worker.link)] = nil
     }
 
     private func refuse(_ link: any Link, _ refusal: Refusal, at seat: Int? = nil) {
@@ -182,7 +234,10 @@ package final class Admission: @unchecked Sendable {
 
     private func forget(_ link: any Link, _ reason: CloseReason) {
         let guest = guests.removeValue(forKey: ObjectIdentifier(link))
-        if case .loading(_, let seat, _, _) = guest { places[seat] = .empty(lastRefusal: reason.description) }
+        switch guest {
+        case .loading(_, let seat, _, _), .ready(_, let seat): places[seat] = .empty(lastRefusal: reason.description)
+        case .greeting, nil: break
+        }
         logger.warning("connection closed", metadata: ["peer": "\(link.peer)", "reason": "\(reason)"])
     }
 

@@ -23,11 +23,14 @@ package struct Seating {
     package let shape: RowShape
     /// By the placement's worker index.
     package let seats: [WorkerSeat]
+    /// [tensor] bytes of a slice of an expert.
+    package let sliceBytes: [Int]
 
     /// - Parameters:
     ///   - applicants: by the placement's worker index.
     ///   - maximumRows: the most rows of one dispatch.
-    /// - Throws: `CheckpointError`; `PlanError` when experts are cut into more slices than they have columns.
+    /// - Throws: `CheckpointError` for any tensor of the model, also where only a worker would come upon it;
+    ///   `PlanError` when experts are cut into more slices than they have columns.
     package init(
         _ checkpoint: Checkpoint, placement: Placement, compute: Compute, exchange: ExchangeDType, maximumRows: Int,
         applicants: [Applicant]
@@ -37,10 +40,15 @@ package struct Seating {
         guard parallelism.tensor <= config.expertIntermediateSize else {
             throw PlanError.slicesTooThin(tensor: parallelism.tensor, width: config.expertIntermediateSize)
         }
+        let needsMTP = placement.layers.contains { $0 >= config.layerCount }
+        try checkpoint.validate(ModelLayout(config, includesMTP: needsMTP))
         let shape = RowShape(hiddenSize: config.hiddenSize, dtype: exchange.onTheWire)
         let fingerprint = try checkpoint.fingerprint
         let expert = try ExpertWeights(from: checkpoint, layer: placement.layers[0], expert: 0)
         let folder = URL(fileURLWithPath: checkpoint.folder).path
+        let sliceBytes = (0..<parallelism.tensor).map { rank in
+            expert.byteCount / expert.width * parallelism.columns(rank: rank, of: expert.width).count
+        }
         seats = applicants.enumerated().map { worker, applicant in
             let slots = placement.slots(of: worker)
             return WorkerSeat(
@@ -48,26 +56,12 @@ package struct Seating {
                 assignment: Assignment(
                     epoch: UInt32(truncatingIfNeeded: placement.epoch), modelPath: applicant.modelPath ?? folder,
                     modelFingerprint: fingerprint, compute: compute.rawValue, rowShape: shape,
-                    tensorParallelSize: parallelism.tensor, maximumRows: maximumRows, slots: Self.groups(slots)),
-                weightBytes: slots.reduce(0) { sum, slot in
-                    let width = parallelism.columns(rank: slot.rank, of: expert.width).count
-                    return sum + expert.byteCount / expert.width * width
-                })
+                    tensorParallelSize: parallelism.tensor, maximumRows: maximumRows,
+                    slots: Assignment.SlotGroup.groups(of: slots)),
+                weightBytes: slots.reduce(0) { $0 + sliceBytes[$1.rank] })
         }
+        self.sliceBytes = sliceBytes
         self.placement = placement
         self.shape = shape
-    }
-
-    private struct Key: Hashable {
-        let layer: Int
-        let rank: Int
-    }
-
-    private static func groups(_ slots: [Slot]) -> [Assignment.SlotGroup] {
-        var experts: [Key: [Int]] = [:]
-        for slot in slots { experts[Key(layer: slot.layer, rank: slot.rank), default: []].append(slot.expert) }
-        return experts.sorted { ($0.key.layer, $0.key.rank) < ($1.key.layer, $1.key.rank) }.map {
-            Assignment.SlotGroup(layer: $0.key.layer, rank: $0.key.rank, experts: $0.value)
-        }
     }
 }

@@ -83,6 +83,7 @@ package final class Engine {
     /// Gives up every request, after an error.
     package func abandon() {
         pipeline.abandon()
+        experts.abandon()
         workspaces.append(contentsOf: running.map(\.pass.workspace))
         running.removeAll()
         sequences.removeAll()

@@ -6,8 +6,13 @@ package struct FailureReport: Sendable, Equatable {
     /// The exit status that the sender's process would end with.
     package var status: Int
 
+    /// A message beyond the limit of the wire is cut: better a part of the reason than none.
     package init(message: String, status: Int) {
-        self.message = message
+        let cut = "..."
+        let isShort = message.utf8.count <= WireLimit.messageBytes
+        // A character that is cut in two is replaced by one of 3 bytes.
+        let room = WireLimit.messageBytes - cut.utf8.count - 3
+        self.message = isShort ? message : String(decoding: message.utf8.prefix(room), as: UTF8.self) + cut
         self.status = status
     }
 

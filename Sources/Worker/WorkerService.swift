@@ -43,6 +43,9 @@ package final class WorkerService: Sendable {
         case ready(slots: Int, loadedBytes: Int)
     }
 
+    /// `stop` was called.
+    private struct Stopped: Error {}
+
     private let options: Options
     private let secret: ClusterSecret
     private let exchange: any Exchange
@@ -80,9 +83,12 @@ package final class WorkerService: Sendable {
         observe(.loading)
         do {
             try serve(link, try session(for: assignment, link))
+        } catch is Stopped {
+            leave(link, .goodbye(Goodbye(reason: "the worker was stopped")))
+        } catch let error as TransportError where error.kind == .closed {
+            throw WorkerError.lostCoordinator(peer: link.peer, reason: error.what)
         } catch {
-            try? link.send(.failure(FailureReport(message: "\(error)", status: 1)))
-            _ = exchange.wait(until: time.now() + Self.farewell, spin: .zero) { _ in }
+            leave(link, .failure(FailureReport(message: "\(error)", status: 1)))
             throw error
         }
     }
@@ -94,6 +100,12 @@ package final class WorkerService: Sendable {
     }
 
     package var isStopped: Bool { stopFlag.load(ordering: .acquiring) }
+
+    /// Gives the last message a moment to get out.
+    private func leave(_ link: any Link, _ message: ControlMessage) {
+        try? link.send(message)
+        _ = exchange.wait(until: time.now() + Self.farewell, spin: .zero) { _ in }
+    }
 
     /// Dials until the coordinator answers. nil when stopped meanwhile.
     private func dial() throws -> (any Link)? {
@@ -149,24 +161,28 @@ package final class WorkerService: Sendable {
         let processor = Processor(threads: options.threads, compute: compute)
         let loader = ShardLoader(checkpoint: checkpoint, team: processor.team)
         let shard = try loader.load(assignment) { loaded, total in
+            guard !isStopped else { throw Stopped() }
             try link.send(.progress(LoadProgress(loadedBytes: loaded, totalBytes: total)))
         }
         let session = WorkerSession(
-            shard: shard, assignment: assignment, config: checkpoint.config, processor: processor, time: time)
-        let held = shard.all
-        let report = ReadyReport(
-            loadedBytes: held.reduce(0) { $0 + $1.byteCount }, residentBytes: ResidentMemory.byteCount,
-            expertSlots: held.count)
+            shard: shard, assignment: assignment, checkpoint: checkpoint, processor: processor, exchange: exchange,
+            time: time)
         link.maximumPayload = session.maximumPayload
+        let report = session.report
         try link.send(.ready(report))
         observe(.ready(slots: report.expertSlots, loadedBytes: report.loadedBytes))
         return session
     }
 
-    /// Answers dispatches until the coordinator says goodbye or `stop` is called.
+    /// Answers dispatches until the coordinator says goodbye.
+    /// - Throws: `Stopped` when `stop` is called.
     private func serve(_ link: any Link, _ session: WorkerSession) throws {
         var end: Result<Void, any Error>?
-        while end == nil, !isStopped {
+        let heartbeat = Heartbeat(on: link)
+        defer { withExtendedLifetime(heartbeat) {} }
+        while end == nil {
+            guard !isStopped else { throw Stopped() }
+            try session.welcomeLoaded(on: link)
             _ = exchange.wait(until: time.now() + Self.idleLimit, spin: Self.spin) { event in
                 guard end == nil else { return }
                 do {
@@ -194,9 +210,12 @@ package final class WorkerService: Sendable {
             }
             switch try ControlMessage(kind: header.kind, payload: payload) {
             case .goodbye: return true
+            case .assignment(let assignment): session.load(assignment, order: header.flight)
+            case .release(let release): session.remove(release.slots)
             case .failure(let report): throw WorkerError.refused(reason: report.message, status: report.status)
             case let other: throw WorkerError.unexpected(peer: link.peer, what: "a \(other.kind) message")
             }
+            return false
         }
     }
 

@@ -16,11 +16,12 @@ struct Cohort: ParsableCommand {
         ])
 
     static func main() {
+        StandardStream.occupy()
         do {
             var command = try parseAsRoot()
             try command.run()
         } catch let failure as any Reportable {
-            FileHandle.standardError.write(Data("cohort: \(failure.report)\n".utf8))
+            StandardStream.error("cohort: \(failure.report)\n")
             Foundation.exit(failure.exitStatus)
         } catch {
             exit(withError: error)

@@ -85,11 +85,11 @@ struct GenerateCommand: ParsableCommand {
         let request = GenerationRequest(
             promptIDs: text.promptIDs, maximumTokens: maxTokens, sampling: sampling.parameters,
             stopIDs: ignoreEOS ? [] : Set(checkpoint.config.eosTokenIDs), topCount: topLogprobs, keeps: keeps)
+        try Engine.validate(request, for: checkpoint.config, cachePositions: .max)
         let logits = try dumpLogits.map { try LogitsFile(path: $0) }
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: compute)
         let decoder = try DecoderModel(from: checkpoint, predicts: keeps.contains(.prediction))
         let positions = request.promptIDs.count + maxTokens
-        try Engine.validate(request, for: decoder.config, cachePositions: positions)
         let deployment = try deploy(checkpoint, decoder, processor, maximumTokens: prefillChunk)
         defer { deployment.close() }
         let engine = Engine(
@@ -97,7 +97,10 @@ struct GenerateCommand: ParsableCommand {
             limits: .init(prefillChunk: prefillChunk, cachePositions: positions))
         let sequence = try generate(request, engine, text)
         try logits?.write(sequence.record, vocabularySize: checkpoint.config.vocabularySize)
-        if json { print(try GenerationOutput(sequence, text: text.decoded(sequence.steps.map(\.id))).json()) }
+        if json {
+            let output = GenerationOutput(sequence, text: text.decoded(sequence.steps.map(\.id)))
+            try StandardStream.output(try output.json() + "\n")
+        }
         if report { WorkerTable(deployment.activity).print() }
     }
 
@@ -109,16 +112,11 @@ struct GenerateCommand: ParsableCommand {
         let sequence = try engine.submit(request)
         while engine.hasWork {
             for emission in try engine.step() where !json {
-                write(stream.append(emission.step.id))
+                try StandardStream.output(stream.append(emission.step.id))
             }
         }
-        if !json { write(stream.finish() + "\n") }
+        if !json { try StandardStream.output(stream.finish() + "\n") }
         return sequence
-    }
-
-    private func write(_ text: String) {
-        guard !text.isEmpty else { return }
-        FileHandle.standardOutput.write(Data(text.utf8))
     }
 
     private func deploy(
@@ -138,7 +136,9 @@ struct GenerateCommand: ParsableCommand {
                 pipeline: cluster.pipelineParallelSize ?? config.parallelism.pipeline, workers: config.workers.count)
             return try Deployment(model, cluster: config, parallelism: parallelism, logger: logger)
         }
-        guard let count = cluster.local, count > 0 else { return try Deployment(local: model) }
+        let count = cluster.local ?? 0
+        let isSplit = [cluster.tensorParallelSize, cluster.pipelineParallelSize].contains { ($0 ?? 1) != 1 }
+        guard count > 0 || isSplit else { return try Deployment(local: model) }
         let parallelism = try Parallelism(
             tensor: cluster.tensorParallelSize ?? 1, pipeline: cluster.pipelineParallelSize ?? 1, workers: count)
         return try Deployment(model, localWorkers: count, parallelism: parallelism, logger: logger)

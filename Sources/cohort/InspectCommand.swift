@@ -14,7 +14,7 @@ struct InspectCommand: ParsableCommand {
 
     func run() throws {
         let report = try CheckpointReport(Checkpoint(folder: model))
-        print(json ? try encoded(report) : report.text)
+        try StandardStream.output((json ? try encoded(report) : report.text) + "\n")
     }
 
     private func encoded(_ report: CheckpointReport) throws -> String {

@@ -4,6 +4,7 @@ internal import Foundation
 /// input, gone when the coordinator is.
 final class LocalWorkers {
     private let processes: [(name: String, process: Process)]
+    private let started = ContinuousClock.now
 
     /// - Parameters:
     ///   - names: one process for each.
@@ -14,7 +15,8 @@ final class LocalWorkers {
             process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
             process.arguments = [
                 "worker", "--coordinator", "127.0.0.1:\(port)", "--secret-file", "/dev/stdin", "--name", name,
-                "--threads", "\(threads)", "--memory", "\(memoryBytes)", "--quiet",
+                "--threads", "\(threads)", "--memory", "\(memoryBytes)", "--quiet", "--local",
+                "--connect-timeout", "\(Self.connectTimeoutSeconds)",
             ]
             let input = Pipe()
             process.standardInput = input
@@ -32,8 +34,14 @@ final class LocalWorkers {
 
     deinit { stop() }
 
-    /// Throws when one of them has ended.
-    func check() throws {
+    /// Throws when one of them has ended, or does not come.
+    /// - Parameter absent: names of those that have not connected.
+    func check(absent: [String]) throws {
+        if let name = absent.first, ContinuousClock.now > started + Self.arrival {
+            throw WorkError(
+                "worker process \(name) has not connected within \(Self.arrival): is this machine overloaded, or are "
+                    + "threads limited (ulimit -u, or the container's limit of processes)?")
+        }
         for (name, process) in processes where !process.isRunning {
             throw WorkError(
                 "worker process \(name) ended with status \(process.terminationStatus); its reason stands above")
@@ -50,6 +58,10 @@ final class LocalWorkers {
         for (_, process) in processes where process.isRunning { kill(process.processIdentifier, SIGKILL) }
     }
 
+    /// The coordinator listens before it starts them: one that does not answer is gone.
+    private static let connectTimeoutSeconds = 2
+    /// A worker connects before it loads anything.
+    private static let arrival = Duration.seconds(60)
     /// After a goodbye a worker has nothing left to do.
     private static let grace = 2.0
 }

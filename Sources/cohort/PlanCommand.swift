@@ -29,8 +29,8 @@ struct PlanCommand: ParsableCommand {
     @Option(help: "Sequences decoded together.")
     var concurrency = 8
 
-    @Option(help: "Positions of each sequence in the KV cache.")
-    var context = 4096
+    @Option(help: "Positions of each sequence in the KV cache. Default: 4096, or all that the model takes.")
+    var context: Int?
 
     @Option(help: "Memory of each worker, such as 256GiB.")
     var workerMemory: MemorySize?
@@ -42,18 +42,20 @@ struct PlanCommand: ParsableCommand {
     var json = false
 
     func run() throws {
+        let config = try ModelConfig(folder: model)
         let options = PlanInput.Options(
             tensor: tensorParallelSize, pipeline: pipelineParallelSize, expert: expertParallelSize,
-            concurrency: concurrency, context: context, workerMemoryBytes: workerMemory?.byteCount,
-            coordinatorMemoryBytes: coordinatorMemory?.byteCount)
-        let config = try ModelConfig(folder: model)
+            concurrency: concurrency, context: context ?? min(Self.usualContext, config.maximumPositions),
+            workerMemoryBytes: workerMemory?.byteCount, coordinatorMemoryBytes: coordinatorMemory?.byteCount)
         let input = try PlanInput(options: options, cluster: try cluster.map { try ClusterConfig(file: $0) })
         let wire = WireCost(
             valueByteSize: ExchangeDType.standard(for: .fast).byteSize, pairByteSize: ExpertPair.byteCount,
             headerByteSize: FrameHeader.byteCount)
         let report = try Plan(config: config, input: input, wire: wire).report
-        print(json ? try report.json() : PlanText(report).description)
+        try StandardStream.output((json ? try report.json() : PlanText(report).description) + "\n")
     }
+
+    private static let usualContext = 4096
 }
 
 extension PlanError: Reportable {

@@ -46,7 +46,7 @@ struct WorkError: Reportable, CustomStringConvertible {
 }
 
 extension CheckpointError: Reportable {
-    var exitStatus: Int32 { ExitStatus.badInput }
+    var exitStatus: Int32 { kind == .unwritable ? ExitStatus.failed : ExitStatus.badInput }
 }
 
 extension TokenizerError: Reportable {
@@ -85,7 +85,7 @@ extension AdmissionError: Reportable {
     var exitStatus: Int32 { ExitStatus.unreachable }
 }
 
-extension WorkerLost: Reportable {
+extension ExpertsLost: Reportable {
     var exitStatus: Int32 { ExitStatus.unreachable }
 }
 

@@ -41,6 +41,10 @@ struct WorkerCommand: ParsableCommand {
     @Flag(help: "Log warnings and errors only.")
     var quiet = false
 
+    /// Set by a coordinator that starts its own workers: what ends it is its own to tell, and they end without a word.
+    @Flag(help: .hidden)
+    var local = false
+
     func validate() throws {
         _ = try address()
         if let threads, !(1...1024 ~= threads) { throw ValidationError("--threads is \(threads): give 1 to 1024") }
@@ -74,6 +78,10 @@ struct WorkerCommand: ParsableCommand {
     private func serve(_ service: WorkerService, _ logger: Logger) throws {
         do {
             try service.run()
+        } catch WorkerError.lostCoordinator where local {
+            throw ExitCode(ExitStatus.unreachable)
+        } catch let error as TransportError where local && error.kind == .refused {
+            throw ExitCode(ExitStatus.unreachable)
         } catch WorkerError.lostCoordinator(let peer, let reason) where rejoin {
             logger.warning("coordinator lost", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
         }

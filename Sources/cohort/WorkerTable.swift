@@ -29,6 +29,6 @@ struct WorkerTable {
     }
 
     func print() {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
+        StandardStream.error(text + "\n")
     }
 }

@@ -1,0 +1,92 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `plan`, `inspect` and `synth`, and `generate` as text.
+@Suite struct CommandTests {
+    private static let model = Fixture("v2-lite").model
+
+    @Test("plan and inspect print text, or one JSON object")
+    func reports() async throws {
+        try await Scene.play { scene in
+            for command in ["plan", "inspect"] {
+                let text = try await scene.run([command, Self.model])
+                #expect(text.status == 0 && text.error.isEmpty && !text.output.isEmpty, "\(text)")
+                let json = try await scene.run([command, Self.model, "--json"])
+                #expect(try JSONSerialization.jsonObject(with: json.output) is [String: Any])
+            }
+        }
+    }
+
+    @Test("plan refuses what does not fit, and says what is short")
+    func plan() async throws {
+        try await Scene.play { scene in
+            let outcome = try await scene.run(["plan", Self.model, "--worker-memory", "1kB"])
+            #expect(outcome.status == 1 && outcome.output.isEmpty, "\(outcome)")
+            #expect(outcome.errorLines.count == 1, "\(outcome)")
+        }
+    }
+
+    @Test("synth writes the same bytes for the same seed, and what it writes generates", arguments: ["bf16", "fp8"])
+    func synth(_ dtype: String) async throws {
+        try await Scene.play { scene in
+            for (folder, seed) in [("first", "7"), ("second", "7"), ("third", "8")] {
+                let outcome = try await scene.run(
+                    ["synth", "\(Self.model)/config.json", scene.path(folder), "--seed", seed, "--dtype", dtype])
+                #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome)")
+            }
+            #expect(try contents(scene.path("first")) == contents(scene.path("second")))
+            #expect(try contents(scene.path("first")) != contents(scene.path("third")))
+            let prompt = ["--prompt-ids", "1,2,3", "--max-tokens", "4", "--ignore-eos", "--json"]
+            let local = try await scene.run(["generate", scene.path("first"), "--local", "2"] + prompt)
+            #expect(try Completion(local).ids.count == 4)
+            let again = try await scene.run(["synth", "\(Self.model)/config.json", scene.path("first")])
+            #expect(again.status == 1 && again.error.contains(scene.path("first")), "\(again)")
+        }
+    }
+
+    @Test("text streams to standard output alone, and the report to standard error")
+    func text() async throws {
+        try await Scene.play { scene in
+            let arguments = ["generate", Self.model, "--local", "2", "--prompt", "The cluster", "--max-tokens", "6"]
+            let plain = try await scene.run(arguments)
+            #expect(plain.status == 0 && plain.error.isEmpty && plain.text.hasSuffix("\n"), "\(plain)")
+            let json = try Completion(try await scene.run(arguments + ["--json"]))
+            #expect(plain.text == json.text + "\n")
+            let nothing = try Completion(try await scene.run(["generate", Self.model, "--prompt", "", "--json"]))
+            #expect(nothing.promptIDs.count == 1, "the empty text begins like any other")
+            let report = try await scene.run(arguments + ["--report"])
+            #expect(report.output == plain.output && report.errorLines.count == 4, "\(report)")
+        }
+    }
+
+    @Test("a relative path with spaces, in a folder that nobody may write")
+    func paths() async throws {
+        try await Scene.play { scene in
+            try FileManager.default.copyItem(atPath: Self.model, toPath: scene.path("a model, with spaces"))
+            let command = """
+                cd '\(scene.folder)' && chmod -R a-w 'a model, with spaces' && \
+                exec '\(RunningProgram.cohort)' generate 'a model, with spaces' --local 2 --prompt-ids 1 --max-tokens 2
+                """
+            let outcome = try await scene.run(program: "/bin/sh", ["-c", command])
+            #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome)")
+        }
+    }
+
+    @Test("a prompt and completion as long as the model allows")
+    func longest() async throws {
+        try await Scene.play { scene in
+            let prompt = (0..<2559).map { $0 % 640 }
+            let outcome = try await scene.run(
+                ["generate", Self.model, "--local", "2", "--prompt-ids", prompt.list, "--max-tokens", "1", "--json"])
+            #expect(try Completion(outcome).ids.count == 1)
+        }
+    }
+
+    /// By name.
+    private func contents(_ folder: String) throws -> [String: Data] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        return try Dictionary(
+            uniqueKeysWithValues: names.map { ($0, try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\($0)"))) })
+    }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Processes that end, hang or are stopped while others need them.
+@Suite struct LossTests {
+    private static let model = Fixture("v2-lite").model
+    private static let long = [
+        "--prompt-ids", "0,5,7", "--max-tokens", "2500", "--ignore-eos", "--temperature", "2", "--seed", "7",
+    ]
+
+    /// A long generation under way, with `count` workers.
+    private func generation(
+        _ scene: Scene, _ count: Int
+    ) async throws -> (RunningProgram, ClusterScene, [RunningProgram]) {
+        let cluster = try ClusterScene(scene, workers: count)
+        let coordinator = try cluster.startCoordinator(Self.model, Self.long)
+        let workers = try (1...count).map { try cluster.startWorker("worker-\($0)") }
+        try await coordinator.putsOut()
+        return (coordinator, cluster, workers)
+    }
+
+    /// What the long generation gives when nothing happens to it.
+    private func undisturbed(_ scene: Scene) async throws -> Data {
+        let outcome = try await scene.start(["generate", Self.model, "--local", "0"] + Self.long).end(
+            within: .seconds(60))
+        #expect(outcome.status == 0, "\(outcome)")
+        return outcome.output
+    }
+
+    @Test(
+        "a worker that is killed, hangs or is stopped costs the request nothing",
+        arguments: [SIGKILL, SIGTERM, SIGSTOP])
+    func lostWorker(_ signal: Int32) async throws {
+        try await Scene.play { scene in
+            let expected = try await undisturbed(scene)
+            let (coordinator, _, workers) = try await generation(scene, 3)
+            workers[1].signal(signal)
+            let outcome = try await coordinator.end(within: .seconds(60))
+            #expect(outcome.status == 0 && outcome.output == expected, "\(outcome)")
+            #expect(outcome.error.contains("worker-2") && outcome.error.contains("worker lost"), "\(outcome)")
+            if signal == SIGSTOP { workers[1].signal(SIGKILL) }
+            for worker in [workers[0], workers[2]] { #expect(try await worker.end(within: .seconds(5)).status == 0) }
+        }
+    }
+
+    @Test("a local worker that is killed costs the request nothing, and leaves nobody behind")
+    func lostLocalWorker() async throws {
+        try await Scene.play { scene in
+            let expected = try await undisturbed(scene)
+            let coordinator = try scene.start(["generate", Self.model, "--local", "4"] + Self.long)
+            try await coordinator.putsOut()
+            let workers = scene.processes.filter { $0 != coordinator.identifier }
+            #expect(workers.count == 4)
+            kill(try #require(workers.first), SIGKILL)
+            let outcome = try await coordinator.end(within: .seconds(60))
+            #expect(outcome.status == 0 && outcome.output == expected, "\(outcome)")
+            #expect(scene.processes.isEmpty)
+        }
+    }
+
+    @Test("a coordinator's local workers end soon after it", arguments: [SIGKILL, SIGTERM, SIGINT])
+    func endedCoordinator(_ signal: Int32) async throws {
+        try await Scene.play { scene in
+            let coordinator = try scene.start(["generate", Self.model, "--local", "3"] + Self.long)
+            try await coordinator.putsOut()
+            #expect(scene.processes.count == 4)
+            coordinator.signal(signal)
+            #expect(try await coordinator.end(within: .seconds(5)).status == 128 + signal)
+            #expect(try await scene.empties(within: .seconds(5)))
+        }
+    }
+
+    @Test("so they do when it is killed before they have joined")
+    func endedEarly() async throws {
+        try await Scene.play { scene in
+            for delay in [5, 20, 40, 80] {
+                let coordinator = try scene.start(["generate", Self.model, "--local", "3"] + Self.long)
+                try await Task.sleep(for: .milliseconds(delay))
+                coordinator.signal(SIGKILL)
+                #expect(try await coordinator.end().status == 128 + SIGKILL)
+                #expect(try await scene.empties(within: .seconds(10)), "killed after \(delay) ms")
+            }
+        }
+    }
+
+    @Test("workers by hand say that the coordinator is gone")
+    func lostCoordinator() async throws {
+        try await Scene.play { scene in
+            let (coordinator, cluster, workers) = try await generation(scene, 2)
+            coordinator.signal(SIGKILL)
+            for worker in workers {
+                let outcome = try await worker.end(within: .seconds(10))
+                #expect(outcome.status == 69 && outcome.error.contains("127.0.0.1:\(cluster.port)"), "\(outcome)")
+            }
+        }
+    }
+
+    @Test("a worker that may rejoin serves the next coordinator")
+    func rejoins() async throws {
+        try await Scene.play { scene in
+            let cluster = try ClusterScene(scene, workers: 1)
+            let worker = try cluster.startWorker("worker-1", ["--rejoin"])
+            let first = try cluster.startCoordinator(Self.model, Self.long)
+            try await first.putsOut()
+            first.signal(SIGKILL)
+            _ = try await first.end()
+            let second = try cluster.startCoordinator(Self.model, ["--prompt-ids", "0", "--max-tokens", "2"])
+            #expect(try await second.end().status == 0)
+            worker.signal(SIGTERM)
+            #expect(try await worker.end(within: .seconds(10)).status == 0)
+        }
+    }
+
+    @Test("a reader that has enough ends the program and its workers")
+    func closedOutput() async throws {
+        try await Scene.play { scene in
+            let command = ([RunningProgram.cohort, "generate", Self.model, "--local", "2"] + Self.long)
+                .joined(separator: " ")
+            let outcome = try await scene.run(program: "/bin/sh", ["-c", "\(command) | head -c 1 >/dev/null"])
+            #expect(outcome.error.isEmpty, "\(outcome)")
+            #expect(try await scene.empties(within: .seconds(5)))
+        }
+    }
+}

@@ -1,5 +1,5 @@
-/// The default placement policy. Deterministic, ties go to the lowest index; at most one slice of an expert on a worker;
-/// any number of workers, weighted by memory and speed.
+/// The default placement policy. Deterministic, ties go to the lowest index; at most one slice of an expert on a
+/// worker; any number of workers, weighted by memory and speed.
 package struct CohortPolicy: Sendable, Hashable {
     /// Experts' worth of slots per layer beyond one for each expert; nil: as many as memory allows.
     package var redundantExperts: Int?
@@ -39,13 +39,16 @@ package struct CohortPolicy: Sendable, Hashable {
             draft = PlacementDraft(input, maximumRedundant: redundantExperts)
             budget = budgetBytes ?? Int.max
         }
-        draft.addRedundant(budget: &budget)
+        if draft.addRedundant(budget: &budget), !input.loads.isEmpty {
+            draft.level(budget: &budget, tolerance: Self.tolerance)
+        }
         let all = arrange(input, draft)
         return all.isEmpty || all.after.peak > all.before.peak && input.holdings.isWhole
             ? .nothing(all.before, unplaced: input.holdings.missing) : all
     }
 
-    /// Gives a new worker its share: what is missing first, then what levels the workers. No other worker gets anything.
+    /// Gives a new worker its share: what is missing first, then what levels the workers. No other worker gets
+    /// anything.
     package func admit(_ worker: Int, _ input: PolicyInput) -> Rearrangement {
         var draft = PlacementDraft(input, maximumRedundant: redundantExperts)
         draft.placeMissing(onlyTo: worker)
@@ -54,7 +57,8 @@ package struct CohortPolicy: Sendable, Hashable {
         return arrange(input, draft)
     }
 
-    /// Empties a worker: what it alone holds goes to others, and nothing else moves.
+    /// Empties a worker: what it alone holds goes to others, and nothing else moves. What nobody has room for is
+    /// unplaced and stays with it.
     package func drain(_ worker: Int, _ input: PolicyInput) -> Rearrangement {
         var rest = input
         rest.workers.removeAll { $0.index == worker }
@@ -64,14 +68,34 @@ package struct CohortPolicy: Sendable, Hashable {
         for slot in target.missing where input.holdings.holders(of: slot).contains(worker) {
             target.add(slot, to: worker)
         }
-        return Rearrangement(input: input, target: target, order: draft.order)
+        let way = Rearrangement(input: input, target: target, order: draft.order)
+        var left = input.holdings
+        for change in way.changes { left.apply(change) }
+        return Rearrangement(
+            changes: way.changes, before: way.before, after: way.after, unplaced: left.slots(of: worker))
     }
 
-    /// Gives the slots that nobody holds to workers with room, then restores the redundant ones.
+    /// Gives the slots that nobody holds to workers with room; when there are none, restores the redundant ones, so
+    /// that what is urgent does not wait for what is not.
     package func repair(_ input: PolicyInput) -> Rearrangement {
         var draft = PlacementDraft(input, maximumRedundant: redundantExperts)
-        draft.placeMissing()
+        if input.holdings.isWhole {
+            var budget = budgetBytes ?? Int.max
+            _ = draft.addRedundant(budget: &budget)
+        } else {
+            draft.placeMissing()
+        }
         return arrange(input, draft)
+    }
+
+    /// What a request asks for.
+    package func rearrange(_ request: RebalanceRequest, _ input: PolicyInput) -> Rearrangement {
+        switch request {
+        case .rebalance: rebalance(input)
+        case .admit(let worker): admit(worker, input)
+        case .drain(let worker): drain(worker, input)
+        case .repair: repair(input)
+        }
     }
 
     /// How level is level enough: while serving every step costs bytes, at the start it does not.

@@ -24,7 +24,8 @@ package struct EPLB: Sendable, Equatable {
     package let slotsOfExpert: [[[Int]]]
 
     /// Places every layer by itself. Where the groups divide over the nodes, groups are packed on nodes first, then
-    /// experts are replicated inside their node and packed on its workers; else nodes and groups are left out of account.
+    /// experts are replicated inside their node and packed on its workers; else nodes and groups are left out of
+    /// account.
     /// - Parameter loads: [layers][experts] tokens.
     package init(loads: [[Float]], shape: Shape) throws(PolicyError) {
         try Self.check(experts: loads.first?.count ?? 0, shape)

@@ -1,8 +1,10 @@
-/// One layer's slots and tokens while a policy works on them. The tokens of an expert with replicas are split so that the
-/// workers are as level as its holders allow, for that is what dispatch does with every batch.
+/// One layer's slots and tokens while a policy works on them. The tokens of an expert with replicas are split so that
+/// the workers are as level as its holders allow, for that is what dispatch does with every batch; but a part of them
+/// is split evenly, so that a batch that is unlike the mean of all finds some freedom left.
 ///
-/// Rows are numbered expert x tensor + rank. Workers are numbered locally, 0..<workers. A worker's time is its tokens over
-/// its speed; the measure of unevenness is the sum of tokens x time over the workers, least when all times are equal.
+/// Rows are numbered expert x tensor + rank. Workers are numbered locally, 0..<workers. A worker's time is its tokens
+/// over its speed; the measure of unevenness is the sum of tokens x time over the workers, least when all times are
+/// equal.
 struct LayerBalance {
     let position: Int
     let tensor: Int
@@ -81,15 +83,16 @@ struct LayerBalance {
 
     /// What the unevenness changes by when the row's holders change so and its tokens are split anew.
     func change(row: Int, adding: Int? = nil, removing: Int? = nil) -> Double {
-        let level = time(row: row, adding: adding, removing: removing)
+        let fixed = fixedShare(row, count: holders[row].count + (adding == nil ? 0 : 1) - (removing == nil ? 0 : 1))
+        let level = time(row: row, fixed: fixed, adding: adding, removing: removing)
         var change = 0.0
         for (place, worker) in holders[row].enumerated() {
             let base = work[worker] - shares[row][place]
-            let new = worker == removing ? base : max(base, level * speeds[worker])
+            let new = worker == removing ? base : max(base + fixed, level * speeds[worker])
             change += (new * new - work[worker] * work[worker]) / speeds[worker]
         }
         if let adding {
-            let new = max(work[adding], level * speeds[adding])
+            let new = max(work[adding] + fixed, level * speeds[adding])
             change += (new * new - work[adding] * work[adding]) / speeds[adding]
         }
         return change
@@ -97,31 +100,38 @@ struct LayerBalance {
 
     private static let maximumSweeps = 40
     private static let settled = 1e-9
+    /// The part of a row's tokens that its holders share evenly.
+    private static let evenPart = 0.75
+
+    private func fixedShare(_ row: Int, count: Int) -> Double {
+        Self.evenPart * loads[row / tensor] / Double(max(1, count))
+    }
 
     private mutating func split(_ row: Int) {
-        let level = time(row: row, adding: nil, removing: nil)
+        let fixed = fixedShare(row, count: holders[row].count)
+        let level = time(row: row, fixed: fixed, adding: nil, removing: nil)
         for (place, worker) in holders[row].enumerated() {
             let base = work[worker] - shares[row][place]
-            let share = max(0, level * speeds[worker] - base)
+            let share = max(fixed, level * speeds[worker] - base)
             shares[row][place] = share
             work[worker] = base + share
         }
     }
 
-    /// The time that the row's tokens fill its holders up to, those that are above it without them left out.
-    private func time(row: Int, adding: Int?, removing: Int?) -> Double {
+    /// The time that the row's tokens fill its holders up to, those that are above it with their fixed share left out.
+    private func time(row: Int, fixed: Double, adding: Int?, removing: Int?) -> Double {
         var level = Double.infinity
         while true {
-            var tokens = loads[row / tensor]
+            var tokens = loads[row / tensor] * (1 - Self.evenPart)
             var speed = 0.0
             for (place, worker) in holders[row].enumerated() where worker != removing {
-                let base = work[worker] - shares[row][place]
+                let base = work[worker] - shares[row][place] + fixed
                 guard base < level * speeds[worker] else { continue }
                 tokens += base
                 speed += speeds[worker]
             }
-            if let adding, work[adding] < level * speeds[adding] {
-                tokens += work[adding]
+            if let adding, work[adding] + fixed < level * speeds[adding] {
+                tokens += work[adding] + fixed
                 speed += speeds[adding]
             }
             guard speed > 0, tokens / speed < level else { return level }

@@ -1,8 +1,8 @@
 internal import Foundation
 
-/// How the tokens fall on experts and workers, in exponentially weighted windows: an event's weight shrinks by the factor
-/// e in each window's seconds. Recording adds to flat arrays, so it is always on; folding into the windows is for once in
-/// a while, a second or a minute.
+/// How the tokens fall on experts and workers, in exponentially weighted windows: an event's weight shrinks by the
+/// factor e in each window's seconds. Recording adds to flat arrays, so it is always on; folding into the windows is
+/// for once in a while, a second or a minute.
 package struct LoadStatistics: Sendable, Equatable {
     /// The windows kept unless others are asked for, in seconds: the last minutes, and the last hours.
     package static let standardWindows: [Double] = [300, 7200]

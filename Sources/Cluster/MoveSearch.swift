@@ -9,16 +9,16 @@ struct MoveSearch {
     var maximumSlots: Int
 
     /// The step with the largest gain per slot, the first one of equals; nil if none gains.
-    func best(_ layer: LayerBalance, except rejected: [SlotMove.Place] = []) -> SlotMove? {
+    func best(_ layer: LayerBalance, except rejected: [SlotMove] = []) -> SlotMove? {
         let evictions = cheapestEvictions(layer)
         for busy in busiest(layer) {
             var best: SlotMove?
             for row in rows(layer, of: busy) {
                 for worker in mayTake.indices where isTarget(worker, row, layer, busy) {
                     let place = SlotMove.Place(row: row, worker: worker)
-                    if rejected.contains(place) { continue }
-                    guard let move = step(place, from: busy, layer, evictions) else { continue }
-                    if move.gain > best?.gain ?? 0 { best = move }
+                    for move in steps(place, from: busy, layer, evictions) where move.gain > best?.gain ?? 0 {
+                        if !rejected.contains(where: move.isSame) { best = move }
+                    }
                 }
             }
             if let best = best ?? exchange(layer, from: busy, except: rejected) { return best }
@@ -67,30 +67,32 @@ struct MoveSearch {
         mayTake[worker] && layer.time(worker) < layer.time(busy) && !layer.holdsExpert(row: row, worker: worker)
     }
 
-    /// The best of: one more replica; one more here and one less elsewhere; a change of holder.
-    private func step(
+    /// One more replica; or else one more here and one less elsewhere, and a change of holder.
+    private func steps(
         _ place: SlotMove.Place, from busy: Int, _ layer: LayerBalance, _ evictions: [Eviction?]
-    ) -> SlotMove? {
+    ) -> [SlotMove] {
         let adding = -layer.change(row: place.row, adding: place.worker)
-        if room[place.worker] > 0, layer.slotCount < maximumSlots { return SlotMove(fill: place, gain: adding) }
         let isFull = room[place.worker] <= 0
-        let candidates = isFull ? [evictions[place.worker]] : evictions
-        var eviction: Eviction?
-        for candidate in candidates {
-            guard let candidate, candidate.place.row != place.row else { continue }
-            if candidate.cost < eviction?.cost ?? .infinity { eviction = candidate }
+        if !isFull, layer.slotCount < maximumSlots { return [SlotMove(fill: place, gain: adding)] }
+        var steps: [SlotMove] = []
+        var cheapest: Eviction?
+        for eviction in isFull ? [evictions[place.worker]] : evictions {
+            guard let eviction, eviction.place.row != place.row else { continue }
+            if eviction.cost < cheapest?.cost ?? .infinity { cheapest = eviction }
         }
-        var best = eviction.map { SlotMove(fill: place, eviction: $0.place, gain: adding - $0.cost) }
+        if let cheapest {
+            steps.append(SlotMove(fill: place, eviction: cheapest.place, gain: adding - cheapest.cost))
+        }
         if !isFull {
             let moving = -layer.change(row: place.row, adding: place.worker, removing: busy)
-            if moving > best?.gain ?? 0 { best = SlotMove(fill: place, from: busy, gain: moving) }
+            steps.append(SlotMove(fill: place, from: busy, gain: moving))
         }
-        return best
+        return steps
     }
 
     /// Two rows of a busy and an idle worker change places, each with all its tokens there.
     private func exchange(
-        _ layer: LayerBalance, from busy: Int, except rejected: [SlotMove.Place]
+        _ layer: LayerBalance, from busy: Int, except rejected: [SlotMove]
     ) -> SlotMove? {
         guard mayTake[busy] else { return nil }
         var best: SlotMove?
@@ -101,13 +103,13 @@ struct MoveSearch {
                 layer.holders[$0].contains(worker) && !layer.holdsExpert(row: $0, worker: busy)
             }
             for row in given where !layer.holdsExpert(row: row, worker: worker) {
-                let place = SlotMove.Place(row: row, worker: worker)
-                if rejected.contains(place) { continue }
                 for other in taken {
                     let gain = gain(layer, row, busy, other, worker) / 2
                     guard gain > best?.gain ?? 0 else { continue }
-                    best = SlotMove(
-                        fill: place, from: busy, exchange: SlotMove.Place(row: other, worker: busy), gain: gain)
+                    let move = SlotMove(
+                        fill: SlotMove.Place(row: row, worker: worker), from: busy,
+                        exchange: SlotMove.Place(row: other, worker: busy), gain: gain)
+                    if !rejected.contains(where: move.isSame) { best = move }
                 }
             }
         }

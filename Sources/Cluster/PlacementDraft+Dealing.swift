@@ -1,6 +1,6 @@
 extension PlacementDraft {
-    /// Places all experts anew: an expert's number of replicas follows its tokens, and the replicas with the most tokens
-    /// are dealt first, each to the worker that is done first.
+    /// Places all experts anew: an expert's number of replicas follows its tokens, and the replicas with the most
+    /// tokens are dealt first, each to the worker that is done first.
     mutating func deal() throws(PolicyError) {
         let quotas = self.quotas()
         for position in layers.indices {
@@ -10,11 +10,15 @@ extension PlacementDraft {
             let slots = quota.reduce(0, +)
             guard slots >= rows, crew(position).count >= layer.tensor else { throw shortage(position, slots) }
             let counts = replicaCounts(layer, slots: min(slots, maximumSlots), workers: quota.count)
+            var work = quota.map { _ in 0.0 }
             for expert in dealingOrder(counts, layer) {
-                for replica in 0..<counts[expert] {
-                    for row in expert * layer.tensor..<(expert + 1) * layer.tensor {
-                        if deal(row, position: position, quota: &quota) { continue }
-                        guard replica > 0 else { throw shortage(position, slots) }
+                let part = layer.loads[expert] / Double(counts[expert])
+                for slice in 0..<counts[expert] * layer.tensor {
+                    let row = expert * layer.tensor + slice % layer.tensor
+                    if let worker = deal(row, position: position, quota: &quota, work: work) {
+                        work[worker] += part
+                    } else if slice < layer.tensor {
+                        throw shortage(position, slots)
                     }
                 }
             }
@@ -22,8 +26,8 @@ extension PlacementDraft {
         }
     }
 
-    /// [layers][workers] slots of each worker in each layer: its memory dealt evenly to the layers of its stage, in such
-    /// a way that the layers have as many as each other.
+    /// [layers][workers] slots of each worker in each layer: its memory dealt evenly to the layers of its stage, in
+    /// such a way that the layers have as many as each other.
     private func quotas() -> [[Int]] {
         var quotas = layers.map { Array(repeating: 0, count: $0.speeds.count) }
         var first = 0
@@ -49,8 +53,8 @@ extension PlacementDraft {
         return .tooFewSlots(stage: stage, needed: layers[position].holders.count, available: slots)
     }
 
-    /// [experts] replicas of each: the next one goes to the expert with the most tokens per replica, then to the one with
-    /// fewest replicas, then to the lowest.
+    /// [experts] replicas of each: the next one goes to the expert with the most tokens per replica, then to the one
+    /// with fewest replicas, then to the lowest.
     private func replicaCounts(_ layer: LayerBalance, slots: Int, workers: Int) -> [Int] {
         var counts = layer.loads.map { _ in 1 }
         var spare = (slots - layer.holders.count) / layer.tensor
@@ -80,17 +84,24 @@ extension PlacementDraft {
         }
     }
 
-    private mutating func deal(_ row: Int, position: Int, quota: inout [Int]) -> Bool {
-        if !place(row, position: position, quota: quota) {
-            guard makePlace(for: row, position: position, quota: &quota) else { return false }
+    /// - Parameter work: [workers] tokens dealt so far, each expert's split evenly over its replicas.
+    /// - Returns: the worker that got the row.
+    private mutating func deal(_ row: Int, position: Int, quota: inout [Int], work: [Double]) -> Int? {
+        let crew = crew(position)
+        var soonest: Int?
+        for worker in quota.indices where quota[worker] > 0 && canTake(worker, row: row, position: position) {
+            let time = work[worker] / crew[worker].speed
+            if soonest.map({ time < work[$0] / crew[$0].speed }) ?? true { soonest = worker }
         }
-        if let worker = layers[position].holders[row].last { quota[worker] -= 1 }
-        return true
+        guard let soonest else { return makePlace(for: row, position: position, quota: &quota) }
+        fill(SlotMove.Place(row: row, worker: soonest), position: position)
+        quota[soonest] -= 1
+        return soonest
     }
 
-    /// Everybody with room has a slice of the expert already: lets one of them take a row of a worker that has none, and
-    /// gives that one the row.
-    private mutating func makePlace(for row: Int, position: Int, quota: inout [Int]) -> Bool {
+    /// Everybody with room has a slice of the expert already: lets one of them take a row of a worker that has none,
+    /// and gives that one the row.
+    private mutating func makePlace(for row: Int, position: Int, quota: inout [Int]) -> Int? {
         let layer = layers[position]
         for open in quota.indices where quota[open] > 0 && hasRoom(open, position: position) {
             for full in quota.indices where canTake(full, row: row, position: position) {
@@ -101,11 +112,10 @@ extension PlacementDraft {
                 free(SlotMove.Place(row: movable, worker: full), position: position)
                 fill(SlotMove.Place(row: movable, worker: open), position: position)
                 quota[open] -= 1
-                quota[full] += 1
                 fill(SlotMove.Place(row: row, worker: full), position: position)
-                return true
+                return full
             }
         }
-        return false
+        return nil
     }
 }

@@ -1,13 +1,13 @@
 extension PlacementDraft {
-    /// Levels all layers step by step, the most valuable step of any layer first, until none gains, the layers are level
-    /// or the budget is used up.
+    /// Levels all layers step by step, the most valuable step of any layer first, until none gains, the layers are
+    /// level or the budget is used up.
     /// - Parameters:
     ///   - budget: bytes that may move.
     ///   - target: the one worker that may get slots; nil: all.
     ///   - tolerance: a layer whose slowest worker is no more than this share above the mean is level.
     mutating func level(budget: inout Int, onlyTo target: Int? = nil, tolerance: Double) {
         var next = layers.indices.map { best($0, onlyTo: target, tolerance: tolerance, except: []) }
-        var rejected = [[SlotMove.Place]](repeating: [], count: layers.count)
+        var rejected = [[SlotMove]](repeating: [], count: layers.count)
         while let position = mostValuable(next) {
             let move = best(position, onlyTo: target, tolerance: tolerance, except: rejected[position])
             guard let move, let old = next[position], move.gain >= old.gain * Self.sameGain else {
@@ -19,7 +19,7 @@ extension PlacementDraft {
                 budget -= bytes
                 rejected[position] = []
             } else {
-                rejected[position].append(move.fill)
+                rejected[position].append(move)
                 if rejected[position].count > Self.maximumRejections {
                     next[position] = nil
                     continue
@@ -29,13 +29,13 @@ extension PlacementDraft {
         }
     }
 
-    private static let maximumRejections = 8
+    private static let maximumRejections = 40
     private static let sameGain = 0.999
     /// A step that shrinks the unevenness by less than this share of the least possible is not worth its bytes.
     private static let leastGain = 1e-6
 
     private func best(
-        _ position: Int, onlyTo target: Int?, tolerance: Double, except rejected: [SlotMove.Place]
+        _ position: Int, onlyTo target: Int?, tolerance: Double, except rejected: [SlotMove]
     ) -> SlotMove? {
         let layer = layers[position]
         let even = layer.even

@@ -15,8 +15,10 @@ extension PlacementDraft {
 
     /// Adds replicas of the most used experts, layer by layer in turn, until every layer has its most slots, no worker
     /// has room, or the budget is used up.
-    mutating func addRedundant(budget: inout Int) {
+    /// - Returns: whether any was added.
+    mutating func addRedundant(budget: inout Int) -> Bool {
         var open = Set(layers.indices)
+        var added = false
         while !open.isEmpty {
             for position in layers.indices where open.contains(position) {
                 guard layers[position].slotCount < maximumSlots, let place = nextReplica(position) else {
@@ -24,36 +26,40 @@ extension PlacementDraft {
                     continue
                 }
                 let bytes = byteCount(place, position: position)
-                guard bytes <= budget else { return }
+                guard bytes <= budget else { return added }
                 budget -= bytes
                 fill(place, position: position)
+                added = true
             }
         }
+        return added
     }
 
     /// Gives one more holder to a row: of the workers with room the one that is done first, after that the lowest.
-    mutating func place(_ row: Int, position: Int, quota: [Int]? = nil, onlyTo target: Int? = nil) -> Bool {
+    mutating func place(_ row: Int, position: Int, onlyTo target: Int? = nil) -> Bool {
         let worker = leastTime(position) { worker in
-            hasRoom(worker, position: position) && quota?[worker] ?? 1 > 0
-                && isTarget(worker, position, target) && canTake(worker, row: row, position: position)
+            hasRoom(worker, position: position) && isTarget(worker, position, target)
+                && canTake(worker, row: row, position: position)
         }
         guard let worker else { return false }
         fill(SlotMove.Place(row: row, worker: worker), position: position)
         return true
     }
 
-    /// Puts the row in the place of the redundant slot whose loss costs least.
+    /// Puts the row in the place of the redundant slot, of any layer, whose loss costs least.
     private mutating func replace(_ row: Int, position: Int, onlyTo target: Int?) -> Bool {
-        let evictions = search(position, onlyTo: target).cheapestEvictions(layers[position])
-        var best: MoveSearch.Eviction?
-        for (worker, eviction) in evictions.enumerated() {
-            guard let eviction, isTarget(worker, position, target), canTake(worker, row: row, position: position)
-            else { continue }
-            if eviction.cost < best?.cost ?? .infinity { best = eviction }
+        var best: (eviction: MoveSearch.Eviction, position: Int)?
+        for other in layers.indices where crew(other) == crew(position) {
+            for (worker, eviction) in search(other, onlyTo: target).cheapestEvictions(layers[other]).enumerated() {
+                guard let eviction, eviction.cost < best?.eviction.cost ?? .infinity,
+                    isTarget(worker, position, target), canTake(worker, row: row, position: position)
+                else { continue }
+                best = (eviction, other)
+            }
         }
         guard let best else { return false }
-        free(best.place, position: position)
-        fill(SlotMove.Place(row: row, worker: best.place.worker), position: position)
+        free(best.eviction.place, position: best.position)
+        fill(SlotMove.Place(row: row, worker: best.eviction.place.worker), position: position)
         return true
     }
 

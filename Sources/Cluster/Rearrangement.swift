@@ -1,5 +1,5 @@
-/// Changes to make one after the other, each with a switch of its own, so that no worker ever holds more than its memory
-/// allows: what must go to make room goes a change earlier.
+/// Changes to make one after the other, each with a switch of its own, so that no worker ever holds more than its
+/// memory allows: what must go to make room goes a change earlier.
 package struct Rearrangement: Sendable, Equatable {
     package let changes: [PlacementChange]
     package let before: Balance
@@ -25,13 +25,14 @@ package struct Rearrangement: Sendable, Equatable {
         self.unplaced = unplaced
     }
 
-    /// Cuts the way from what is held to `target` into changes. Fills for which no room can be made in any order are left
-    /// out, and what they would have replaced stays.
+    /// Cuts the way from what is held to `target` into changes. Fills for which no room can be made in any order are
+    /// left out, and what they would have replaced stays.
     /// - Parameter order: the slots to fill, the most valuable first.
     init(input: PolicyInput, target: Holdings, order: [PlacementChange.Free]) {
+        var seen = Set<PlacementChange.Free>()
         var fills = order.compactMap { place -> PlacementChange.Fill? in
             let (slot, worker) = (place.slot, place.worker)
-            let isNew = !input.holdings.holders(of: slot).contains(worker)
+            let isNew = seen.insert(place).inserted && !input.holdings.holders(of: slot).contains(worker)
             return isNew && target.holders(of: slot).contains(worker)
                 ? Self.fill(slot, worker, input: input, target: target) : nil
         }

@@ -1,15 +1,17 @@
-/// Chooses for every (token, expert, rank) of a batch one of the workers that hold it, so that the workers are done at the
-/// same time. The choice depends on nothing but the batch, the table and the speeds. Kept from batch to batch: nothing is
-/// allocated once it has grown.
+/// Chooses for every (token, expert, rank) of a batch one of the workers that hold it, so that the workers are done at
+/// the same time. Of workers that would be done at the same time the one goes first that had less in earlier batches.
+/// Kept from batch to batch: nothing is allocated once it has grown.
 ///
-/// Rows with one holder are settled first. The tokens of each row with replicas are then poured on its holders like water,
-/// a few times over all such rows, and handed out token by token, to a worker that gets the token anyway where one of the
-/// holders is one: a token's vector goes to each worker once.
+/// Rows with one holder are settled first. The tokens of each row with replicas are then poured on its holders like
+/// water, a few times over all such rows, and handed out token by token, to a worker that gets the token anyway where
+/// one of the holders is one: a token's vector goes to each worker once.
 package struct ReplicaChooser: Sendable {
     /// [workers] tokens per unit of time.
     package let speeds: [Float]
     /// [workers] pairs given to each worker in the last batch.
     package private(set) var loads: [Int32]
+    /// [workers] what each worker had in earlier batches above the least of them, in units of time, fading.
+    private var past: [Float]
     /// [rows] tokens of each row.
     private var counts: [Int32] = []
     /// [holders of the table] tokens that each holder of a row is to get.
@@ -24,6 +26,7 @@ package struct ReplicaChooser: Sendable {
         precondition(speeds.allSatisfy { $0 > 0 && $0.isFinite }, "speeds are positive")
         self.speeds = speeds.map(Float.init)
         loads = Array(repeating: 0, count: speeds.count)
+        past = Array(repeating: 0, count: speeds.count)
         visited = Array(repeating: 0, count: speeds.count)
     }
 
@@ -44,10 +47,23 @@ package struct ReplicaChooser: Sendable {
                 token: Int32(token + 1), UnsafeBufferPointer(rebasing: pairs[first..<first + expertsPerToken]), table,
                 into: workers + first * table.tensor)
         }
+        remember()
     }
 
     /// How often all rows with replicas are poured anew: after a few times hardly a token moves.
-    private static let maximumSweeps = 4
+    private static let maximumSweeps = 16
+
+    /// How much of the past is kept from batch to batch.
+    private static let kept: Float = 0.99
+
+    private mutating func remember() {
+        var least = Float.infinity
+        for worker in loads.indices {
+            past[worker] = past[worker] * Self.kept + Float(loads[worker]) / speeds[worker]
+            least = min(least, past[worker])
+        }
+        for worker in loads.indices { past[worker] -= least }
+    }
 
     private mutating func begin(_ table: SlotTable) {
         for worker in loads.indices {
@@ -130,14 +146,16 @@ package struct ReplicaChooser: Sendable {
         }
     }
 
-    /// The place whose worker is done first with one token more, the first of equals.
+    /// The place whose worker is done first with one token more, of equals the one with the smaller past.
     private func soonest(_ places: Range<Int>, _ table: SlotTable) -> Int {
         var best = places.lowerBound
-        var least = Float.infinity
+        var least = (time: Float.infinity, past: Float.infinity)
         for place in places {
             let worker = Int(table.holders[place])
             let time = Float(loads[worker] + 1) / speeds[worker]
-            if time < least { (best, least) = (place, time) }
+            if time < least.time || (time == least.time && past[worker] < least.past) {
+                (best, least) = (place, (time, past[worker]))
+            }
         }
         return best
     }

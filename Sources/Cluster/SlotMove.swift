@@ -1,5 +1,5 @@
-/// One step of a policy in one layer: a row gets a holder, and may lose one, and another row may lose a redundant one to
-/// make room. Workers and rows are numbered as in `LayerBalance`.
+/// One step of a policy in one layer: a row gets a holder, and may lose one, and another row may lose a redundant one
+/// to make room. Workers and rows are numbered as in `LayerBalance`.
 struct SlotMove {
     struct Place: Equatable {
         let row: Int
@@ -15,11 +15,14 @@ struct SlotMove {
     var exchange: Place?
     /// What the unevenness is expected to shrink by for each slot filled.
     var gain: Double
-
-    var fillCount: Int { exchange == nil ? 1 : 2 }
 }
 
 extension SlotMove {
+    /// Whether both change the same slots, whatever they are expected to gain.
+    func isSame(_ other: SlotMove) -> Bool {
+        fill == other.fill && from == other.from && eviction == other.eviction && exchange == other.exchange
+    }
+
     /// Fills (true) and frees (false), in order.
     var changes: [(isFill: Bool, place: Place)] {
         var changes = [(isFill: true, place: fill)]

@@ -16,29 +16,40 @@ package struct DispatchPlan {
 
     /// By worker.
     package private(set) var shares: [Share]
+    /// [tokens, experts per token, tensor] the worker of each pair.
+    private var chosen: [Int32] = []
 
     package init(workerCount: Int, shape: RowShape) {
         shares = Array(repeating: Share(writer: DispatchWriter(shape: shape)), count: workerCount)
     }
 
-    /// Sends every (token, slot, rank) to the worker that the table names for it.
-    package mutating func build(_ routing: Routing, _ table: SlotTable) {
+    /// Sends every (token, slot, rank) to one of the workers that the table names for it, chosen so that they are
+    /// level.
+    package mutating func build(_ routing: Routing, _ table: SlotTable, _ chooser: inout ReplicaChooser) {
         clear()
-        for place in 0..<routing.pairCount * table.tensor { add(place, routing, table) }
+        let count = routing.pairCount * table.tensor
+        while chosen.count < count { chosen.append(0) }
+        chooser.choose(
+            experts: routing.experts, tokens: routing.tokens, expertsPerToken: routing.expertsPerToken, table: table,
+            into: &chosen)
+        for place in 0..<count { add(place, to: Int(chosen[place]), routing, table) }
     }
 
-    /// The same for some answers alone.
+    /// Sends some answers alone to the worker that the table names first.
     /// - Parameter places: ascending.
     package mutating func build(_ routing: Routing, _ table: SlotTable, only places: [Int32]) {
         clear()
-        for place in places { add(Int(place), routing, table) }
+        for place in places {
+            let (pair, rank) = Int(place).quotientAndRemainder(dividingBy: table.tensor)
+            let row = Int(routing.experts[pair]) * table.tensor + rank
+            add(Int(place), to: Int(table.primary[row]), routing, table)
+        }
     }
 
-    private mutating func add(_ place: Int, _ routing: Routing, _ table: SlotTable) {
+    private mutating func add(_ place: Int, to worker: Int, _ routing: Routing, _ table: SlotTable) {
         let (pair, rank) = place.quotientAndRemainder(dividingBy: table.tensor)
-        let expert = Int(routing.experts[pair])
-        let worker = Int(table.primary[expert * table.tensor + rank])
-        shares[worker].writer.add(sourceRow: pair / routing.expertsPerToken, expert: expert, rank: rank)
+        let token = pair / routing.expertsPerToken
+        shares[worker].writer.add(sourceRow: token, expert: Int(routing.experts[pair]), rank: rank)
         shares[worker].places.append(Int32(place))
     }
 

@@ -36,6 +36,7 @@ package final class RemoteExperts: RoutedExperts {
     private var repair: Repair
     private var placement: Placement
     private var plan: DispatchPlan
+    private var chooser: ReplicaChooser
     private var idle: [Answers] = []
     private var flights: [UInt64: Answers] = [:]
     private var parcels: [UInt64: Parcel] = [:]
@@ -68,6 +69,7 @@ package final class RemoteExperts: RoutedExperts {
             exchange: ExchangeDType(shape.dtype))
         narrowHidden = AlignedBuffer(count: shape.dtype == .bf16 ? maximumTokens * shape.hiddenSize : 0)
         plan = DispatchPlan(workerCount: workers.count, shape: shape)
+        chooser = ReplicaChooser(speeds: workers.map { _ in 1 })
         roster = Roster(workers, now: time.now())
         repair = Repair(placement, sliceBytes: sliceBytes)
         for worker in workers { take(worker.link) }
@@ -88,7 +90,7 @@ package final class RemoteExperts: RoutedExperts {
             Answers.Question(hidden: hidden, routing: routing, layer: layer),
             answers: routing.pairCount * table.tensor)
         flights[flight.identifier] = answers
-        plan.build(routing, table)
+        plan.build(routing, table, &chooser)
         send(answers)
         return flight
     }

@@ -5,28 +5,46 @@ import Testing
 @Suite struct EPLBTests {
     struct Vectors: Decodable {
         struct Case: Decodable {
+            enum CodingKeys: String, CodingKey {
+                case name, weight, phy2log, logcnt, log2phy
+                case replicas = "num_replicas"
+                case groups = "num_groups"
+                case nodes = "num_nodes"
+                case workers = "num_gpus"
+                case workerLoads = "gpu_loads"
+            }
+
             let name: String
             let weight: [[Float]]
-            let num_replicas: Int
-            let num_groups: Int
-            let num_nodes: Int
-            let num_gpus: Int
+            let replicas: Int
+            let groups: Int
+            let nodes: Int
+            let workers: Int
             let phy2log: [[Int]]
             let logcnt: [[Int]]
             let log2phy: [[[Int]]]?
-            let gpu_loads: [[Float]]?
+            let workerLoads: [[Float]]?
         }
 
         struct Large: Decodable {
             struct Case: Decodable {
-                let L: Int
-                let R: Int
-                let N: Int
-                let P: Int
+                enum CodingKeys: String, CodingKey {
+                    case phy2log, log2phy, logcnt
+                    case layers = "L"
+                    case replicas = "R"
+                    case nodes = "N"
+                    case workers = "P"
+                    case balance = "mean_max_over_mean"
+                }
+
+                let layers: Int
+                let replicas: Int
+                let nodes: Int
+                let workers: Int
                 let phy2log: String
                 let log2phy: String
                 let logcnt: String
-                let mean_max_over_mean: Double
+                let balance: Double
             }
 
             let cases: [Case]
@@ -43,11 +61,12 @@ import Testing
 
     /// Tokens of each worker, an expert's tokens split evenly over its slots.
     static func workerLoads(_ eplb: EPLB, _ loads: [[Float]], workers: Int) -> [[Float]] {
-        eplb.expertOfSlot.enumerated().map { layer, experts in
+        let counts = eplb.replicaCounts
+        return eplb.expertOfSlot.enumerated().map { layer, experts in
             let size = experts.count / workers
             return (0..<workers).map { worker in
                 experts[worker * size..<(worker + 1) * size].reduce(0) {
-                    $0 + loads[layer][$1] / Float(eplb.replicaCounts[layer][$1])
+                    $0 + loads[layer][$1] / Float(counts[layer][$1])
                 }
             }
         }
@@ -61,13 +80,13 @@ import Testing
             let eplb = try EPLB(
                 loads: vector.weight,
                 shape: EPLB.Shape(
-                    replicas: vector.num_replicas, groups: vector.num_groups, nodes: vector.num_nodes,
-                    workers: vector.num_gpus))
+                    replicas: vector.replicas, groups: vector.groups, nodes: vector.nodes,
+                    workers: vector.workers))
             #expect(eplb.expertOfSlot == vector.phy2log, "\(vector.name)")
             #expect(eplb.replicaCounts == vector.logcnt, "\(vector.name)")
             if let slots = vector.log2phy { #expect(eplb.paddedSlots == slots) }
-            if let loads = vector.gpu_loads {
-                #expect(Self.workerLoads(eplb, vector.weight, workers: vector.num_gpus) == loads)
+            if let loads = vector.workerLoads {
+                #expect(Self.workerLoads(eplb, vector.weight, workers: vector.workers) == loads)
             }
         }
     }
@@ -76,7 +95,7 @@ import Testing
     func large() throws {
         for vector in try Self.vectors().large.cases {
             var state: UInt64 = 1
-            let loads = (0..<vector.L).map { _ in
+            let loads = (0..<vector.layers).map { _ in
                 (0..<256).map { _ in
                     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                     return Float((state >> 33) % 1000)
@@ -84,17 +103,17 @@ import Testing
             }
             let eplb = try EPLB(
                 loads: loads,
-                shape: EPLB.Shape(replicas: vector.R, groups: 8, nodes: vector.N, workers: vector.P))
+                shape: EPLB.Shape(replicas: vector.replicas, groups: 8, nodes: vector.nodes, workers: vector.workers))
             func digest(_ value: some Encodable) throws -> String {
                 String(Digest.sha256(Array(try JSONEncoder().encode(value))).prefix(16))
             }
             #expect(try digest(eplb.expertOfSlot) == vector.phy2log)
             #expect(try digest(eplb.paddedSlots) == vector.log2phy)
             #expect(try digest(eplb.replicaCounts) == vector.logcnt)
-            let ratios = Self.workerLoads(eplb, loads, workers: vector.P).map { loads in
+            let ratios = Self.workerLoads(eplb, loads, workers: vector.workers).map { loads in
                 Double(loads.max()! / (loads.reduce(0, +) / Float(loads.count)))
             }
-            #expect(abs(ratios.reduce(0, +) / Double(ratios.count) - vector.mean_max_over_mean) < 1e-4)
+            #expect(abs(ratios.reduce(0, +) / Double(ratios.count) - vector.balance) < 1e-4)
         }
     }
 

@@ -58,7 +58,7 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .tests("KernelsTests", ["Kernels", "CKernels"]),
-        .tests("CheckpointTests", ["Checkpoint", "Kernels"]),
+        .tests("CheckpointTests", ["Checkpoint", "Kernels"], exclude: ["Fixtures"]),
         .tests("TokenizationTests", ["Tokenization"], exclude: ["Fixtures"]),
         .tests(
             "DispatcherTests",

@@ -2,9 +2,9 @@ internal import Crypto
 internal import Foundation
 
 extension Checkpoint {
-    /// SHA-256 of what must be equal on every host: the meaning of config.json, each tensor's name, dtype and shape, and
-    /// the final norm's values, which tell apart two trainings of one architecture. Maps every shard; reads no other
-    /// weights.
+    /// SHA-256 of what must be equal on every host: the meaning of config.json, each tensor's name, dtype and shape,
+    /// and the final norm's values, which tell apart two trainings of one architecture. Maps every shard; reads no
+    /// other weights.
     package var fingerprint: [UInt8] {
         get throws(CheckpointError) {
             var hash = SHA256()

@@ -18,7 +18,7 @@ struct CheckpointIndex {
         try JSONReader.withReader(of: bytes, file: path) { (reader: inout JSONReader) throws(CheckpointError) in
             try reader.readObject { (reader, key) throws(CheckpointError) in
                 guard key == "weight_map" else {
-                    _ = try reader.readValue()
+                    try reader.skipValue()
                     return
                 }
                 guard map == nil else { throw reader.failure("\"weight_map\" stands twice") }

@@ -80,6 +80,15 @@ package struct JSONReader {
         }
     }
 
+    /// Reads a value and keeps nothing of it.
+    mutating func skipValue() throws(CheckpointError) {
+        switch nextSignificant() {
+        case UInt8(ascii: "{"): try readObject { (reader, _) throws(CheckpointError) in try reader.skipValue() }
+        case UInt8(ascii: "["): try readArray { (reader) throws(CheckpointError) in try reader.skipValue() }
+        default: _ = try readValue()
+        }
+    }
+
     /// Fails unless only white space is left.
     package mutating func finish() throws(CheckpointError) {
         if nextSignificant() != nil { throw failure("text after the value") }

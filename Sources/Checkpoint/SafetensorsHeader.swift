@@ -3,6 +3,8 @@
 struct SafetensorsHeader {
     /// The published limit of the format.
     static let maximumByteSize = 100_000_000
+    /// Most sides of a tensor: a list in a hostile header must not grow without bound.
+    private static let maximumRank = 16
     private static let prefixByteSize = 8
 
     let tensors: [String: TensorRecord]
@@ -107,10 +109,10 @@ extension SafetensorsHeader {
             try reader.readObject { (reader, key) throws(CheckpointError) in
                 switch key {
                 case "dtype" where dtype == nil: dtype = TensorDType(name: try reader.readString())
-                case "shape" where shape == nil: shape = try counts(&reader)
-                case "data_offsets" where offsets == nil: offsets = try counts(&reader)
+                case "shape" where shape == nil: shape = try counts(&reader, name)
+                case "data_offsets" where offsets == nil: offsets = try counts(&reader, name)
                 case "dtype", "shape", "data_offsets": throw error(name, "\(key) stands twice in the header")
-                default: _ = try reader.readValue()
+                default: try reader.skipValue()
                 }
             }
             guard let dtype else { throw error(name, "has no dtype in the header") }
@@ -119,9 +121,14 @@ extension SafetensorsHeader {
             return try record(name, dtype, shape, offsets)
         }
 
-        private func counts(_ reader: inout JSONReader) throws(CheckpointError) -> [Int] {
+        private func counts(_ reader: inout JSONReader, _ name: String) throws(CheckpointError) -> [Int] {
             var result: [Int] = []
-            try reader.readArray { (reader) throws(CheckpointError) in result.append(try reader.readCount()) }
+            try reader.readArray { (reader) throws(CheckpointError) in
+                guard result.count < SafetensorsHeader.maximumRank else {
+                    throw error(name, "has more than \(SafetensorsHeader.maximumRank) dimensions")
+                }
+                result.append(try reader.readCount())
+            }
             return result
         }
 

@@ -1,7 +1,7 @@
 internal import Foundation
 
-/// Zeroed memory at a 64-byte boundary, freed with its last reference. Whoever shares it between threads sees to it that
-/// nobody writes what another reads.
+/// Zeroed memory at a 64-byte boundary, freed with its last reference. Whoever shares it between threads sees to it
+/// that nobody writes what another reads.
 package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
     package let pointer: UnsafeMutablePointer<Element>
     package let count: Int

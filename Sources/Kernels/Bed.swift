@@ -1,8 +1,8 @@
 internal import Foundation
 internal import Synchronization
 
-/// Where threads sleep until a condition holds. Waking costs one load when nobody sleeps. The condition and what makes it true must be
-/// sequentially consistent.
+/// Where threads sleep until a condition holds. Waking costs one load when nobody sleeps. The condition, and what makes
+/// it true, must be sequentially consistent.
 final class Bed: @unchecked Sendable {
     private let sleepers = Atomic<Int>(0)
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)

@@ -1,11 +1,12 @@
 internal import CKernels
 internal import Synchronization
 
-/// Where a team's loop is posted. `state` holds, in one word, the loop's number, whether it is open, and how many workers are in it: a
-/// worker enters only an open loop, and the caller leaves when all indices are taken, the loop is closed and the last worker
-/// is out. So nobody waits for a worker that slept through a loop.
+/// Where a team's loop is posted. `state` holds, in one word, the loop's number, whether it is open, and how many
+/// workers are in it: a worker enters only an open loop, and the caller leaves when all indices are taken, the loop is
+/// closed and the last worker is out. So nobody waits for a worker that slept through a loop.
 final class LoopBoard: @unchecked Sendable {
-    /// Rounds of `pause`, some 20 to 60 microseconds in all: longer than the gaps within a step, too short to hurt others.
+    /// Rounds of `pause`, some 20 to 60 microseconds in all: longer than the gaps within a step, too short to hurt
+    /// others.
     private static let spinRounds = 1000
     private static let open: UInt64 = 1 << 16
     private static let entered: UInt64 = open - 1
@@ -66,6 +67,8 @@ final class LoopBoard: @unchecked Sendable {
     }
 
     private func takeIndices() {
+        let count = count
+        let body = body
         while true {
             let index = next.add(1, ordering: .relaxed).oldValue
             if index >= count { return }

@@ -4,8 +4,13 @@ package struct Processor: Sendable {
     package let team: ThreadTeam
     package let compute: Compute
 
-    /// Matrix rows that a thread takes at a time: a multiple of every kernel's group of rows, small enough to level the threads.
-    private static let rowsPerBlock = 32
+    /// Blocks of a matrix for each thread, if they don't come out too small or too large: enough to level the threads.
+    private static let blocksPerThread = 4
+    /// Kernels work on up to this many rows side by side.
+    private static let rowsPerGroup = 8
+    private static let mostRowsPerBlock = 128
+    /// Multiply-adds in a block: a microsecond or more, well above the cost of handing it out.
+    private static let leastWorkPerBlock = 1 << 16
     /// Values that a thread takes at a time where there is next to no arithmetic.
     private static let valuesPerBlock = 16384
 
@@ -22,7 +27,7 @@ package struct Processor: Sendable {
         _ input: Activations, by matrix: WeightMatrix, into output: UnsafeMutablePointer<Float>, stride: Int? = nil
     ) {
         let stride = stride ?? matrix.rows
-        forEachBlock(of: matrix.rows, size: Self.rowsPerBlock) { rows in
+        forEachBlock(of: matrix.rows, size: rowsPerBlock(matrix, inputRows: input.rows)) { rows in
             kernels.product(matrix, rows: rows, input, into: output + rows.lowerBound, stride: stride)
         }
     }
@@ -32,6 +37,12 @@ package struct Processor: Sendable {
         forEachBlock(of: count, size: Self.valuesPerBlock) { block in
             kernels.narrow(values + block.lowerBound, count: block.count, into: output + block.lowerBound)
         }
+    }
+
+    private func rowsPerBlock(_ matrix: WeightMatrix, inputRows: Int) -> Int {
+        let even = min(matrix.rows / (team.threads * Self.blocksPerThread), Self.mostRowsPerBlock)
+        let least = Self.leastWorkPerBlock / max(matrix.columns * inputRows, 1)
+        return (max(even, least) / Self.rowsPerGroup + 1) * Self.rowsPerGroup
     }
 
     private func forEachBlock(of count: Int, size: Int, _ body: (Range<Int>) -> Void) {

@@ -1,8 +1,9 @@
 internal import Foundation
 internal import Synchronization
 
-/// Threads that share out loops. The caller of `forEach` is thread 0 and works too. One loop at a time: nested use, and use from two
-/// threads at once, are bugs and stop the program.
+/// Threads that share out loops. The caller of `forEach` is thread 0 and works too. A team that has as many threads as
+/// the process has processors pins all but the caller. One loop at a time: nested use, and use from two threads at
+/// once, are bugs and stop the program.
 package final class ThreadTeam: Sendable {
     /// Threads at work in a loop, the caller's included.
     package let threads: Int

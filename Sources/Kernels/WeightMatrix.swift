@@ -16,7 +16,8 @@ package enum WeightDType: UInt32, Sendable, CaseIterable {
     }
 }
 
-/// The block scales of an FP8 matrix: element (r, c) of the whole matrix is multiplied by `values[r / blockRows, c / blockColumns]`.
+/// The block scales of an FP8 matrix: element (r, c) of the whole matrix is multiplied by
+/// `values[r / blockRows, c / blockColumns]`.
 package struct BlockScales: @unchecked Sendable {
     /// [ceil(rows / blockRows), ceil(columns / blockColumns)], row-major, 4-byte aligned.
     package let values: UnsafePointer<Float>

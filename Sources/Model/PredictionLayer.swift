@@ -47,9 +47,11 @@ package struct PredictionLayer {
             hiddenNorm.apply(hidden + row * hiddenSize, into: pair + hiddenSize, processor)
         }
         let operand = Operand(count: rows * 2 * hiddenSize, compute: processor.compute)
-        processor.multiply(
-            operand.load(pairs.pointer, rows: rows, columns: 2 * hiddenSize, processor), by: join,
-            into: workspace.residual.pointer)
+        withExtendedLifetime((pairs, operand)) {
+            processor.multiply(
+                operand.load(pairs.pointer, rows: rows, columns: 2 * hiddenSize, processor), by: join,
+                into: workspace.residual.pointer)
+        }
     }
 
     /// logits [vocabulary] of one row of a finished pass.

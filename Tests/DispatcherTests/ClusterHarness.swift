@@ -84,8 +84,10 @@ struct RandomBatch {
     /// What the experts make of the batch, added to a zero output.
     func output(of experts: any RoutedExperts, layer: Int) throws -> [Float] {
         let output = AlignedBuffer<Float>(count: hidden.count)
-        let flight = try experts.dispatch(hidden.pointer, to: routing, layer: layer)
-        try experts.combine(flight, into: output.pointer)
-        return Array(UnsafeBufferPointer(start: output.pointer, count: output.count))
+        return try withExtendedLifetime((hidden, output)) {
+            let flight = try experts.dispatch(hidden.pointer, to: routing, layer: layer)
+            try experts.combine(flight, into: output.pointer)
+            return Array(UnsafeBufferPointer(start: output.pointer, count: output.count))
+        }
     }
 }

@@ -105,9 +105,11 @@ import Testing
         }
         for (index, flight) in flights.enumerated().reversed() {
             let output = AlignedBuffer<Float>(count: batches[index].hidden.count)
-            try cluster.experts.combine(flight, into: output.pointer)
             let expected = try batches[index].output(of: local, layer: layers[index])
-            #expect(Array(UnsafeBufferPointer(start: output.pointer, count: output.count)) == expected)
+            try withExtendedLifetime(output) {
+                try cluster.experts.combine(flight, into: output.pointer)
+                #expect(Array(UnsafeBufferPointer(start: output.pointer, count: output.count)) == expected)
+            }
         }
         #expect(cluster.close())
     }

@@ -15,7 +15,8 @@ struct RandomNumbers: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 
-    /// Sign and mantissa at random, the exponent of base 2 at random in `exponents` (subnormal below -126); now and then a zero.
+    /// Sign and mantissa at random, the exponent of base 2 at random in `exponents` (subnormal below -126); now and
+    /// then a zero.
     mutating func float(exponents: ClosedRange<Int>) -> Float {
         let sign: Float = Bool.random(using: &self) ? -1 : 1
         if Int.random(in: 0..<32, using: &self) == 0 { return sign * 0 }

@@ -21,14 +21,21 @@ static const uint8_t high_bytes[128] __attribute__((aligned(64))) = {
 };
 #undef LOW_BYTES
 
-// 32 E4M3 codes as pairs of bf16, which holds each of them exactly.
+// 64 E4M3 codes as pairs of bf16, which holds each of them exactly: the first 32, then the others.
+INLINE void pairs_f8_two(const void *at, lanes *first, lanes *second) {
+    // Bytes are interleaved in quarters of a register, so quarter q gets codes 8q ..< 8q + 8 and 32 + 8q ..< 40 + 8q.
+    __m512i codes = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), _mm512_loadu_si512(at));
+    __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(low_bytes), codes, _mm512_load_si512(low_bytes + 64));
+    __m512i high = _mm512_permutex2var_epi8(_mm512_load_si512(high_bytes), codes, _mm512_load_si512(high_bytes + 64));
+    high = _mm512_or_si512(high, _mm512_and_si512(codes, _mm512_set1_epi8((char)0x80)));
+    *first = (lanes)_mm512_unpacklo_epi8(low, high);
+    *second = (lanes)_mm512_unpackhi_epi8(low, high);
+}
+
 INLINE lanes pairs_f8(const void *at) {
-    __m512i codes = _mm512_cvtepu8_epi16(_mm256_loadu_si256(at));
-    codes = _mm512_or_si512(codes, _mm512_slli_epi16(codes, 8));  // each code in both bytes of its word
-    __m512i words = _mm512_permutex2var_epi8(
-        _mm512_load_si512(low_bytes), codes, _mm512_load_si512(low_bytes + 64));
-    __m512i high = _mm512_permutex2var_epi8(
-        _mm512_load_si512(high_bytes), codes, _mm512_load_si512(high_bytes + 64));
-    words = _mm512_mask_mov_epi8(words, 0xaaaaaaaaaaaaaaaa, high);
-    return (lanes)_mm512_or_si512(words, _mm512_and_si512(codes, _mm512_set1_epi16((short)0x8000)));
+    uint8_t padded[64] = {0};
+    lanes first, second;
+    __builtin_memcpy(padded, at, 32);
+    pairs_f8_two(padded, &first, &second);
+    return first;
 }

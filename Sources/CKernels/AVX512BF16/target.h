@@ -10,3 +10,6 @@ enum {
     GROUP_ROWS = 4, TILE_INPUTS = 3,       // products: matrix rows and input rows side by side
     VALUE_HEADS = 4, VALUE_VECTORS = 4,    // attention: heads and vectors of the latent
 };
+
+// Up to here widening weights anew for each tile beats a panel.
+enum { FEW_INPUTS = 16, FEW_INPUTS_F8 = 12 };

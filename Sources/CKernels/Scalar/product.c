@@ -4,7 +4,7 @@
 
 static float zero_if_subnormal(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x; }
 
-// fma that reads subnormals as zeros and gives zeros for what is subnormal after rounding as if there was no least exponent.
+// fma that reads subnormals as zeros, and gives zeros for what is still subnormal when rounded to 24 bits.
 static float flushing_fma(float a, float b, float c) {
     a = zero_if_subnormal(a);
     b = zero_if_subnormal(b);

@@ -1,8 +1,6 @@
 // Attention over the latent cache in terms of lanes: a few heads at a time go over all blocks of positions.
 #pragma once
 
-#include <math.h>
-
 #include "../tables.h"
 #include "lanes.h"
 
@@ -39,7 +37,7 @@ static void score(const cohort_attention *attention, struct block block, const f
     NAME(product)(&keys, 0, block.positions, &rows, scores[0], BLOCK);
     for (uint32_t h = 0; h < heads; h++) {
         for (uint32_t p = 0; p < block.positions; p++) scores[h][p] *= attention->scale;
-        for (uint32_t p = block.positions; p < BLOCK; p++) scores[h][p] = -INFINITY;
+        for (uint32_t p = block.positions; p < BLOCK; p++) scores[h][p] = -__builtin_inff();
     }
 }
 
@@ -132,7 +130,7 @@ static void attend_few(const cohort_attention *attention, const float *queries, 
     float scores[HEADS][BLOCK];
     struct head head[HEADS];
     for (uint32_t h = 0; h < heads; h++) {
-        head[h] = (struct head){.maximum = -INFINITY};
+        head[h] = (struct head){.maximum = -__builtin_inff()};
         __builtin_memset(outputs + h * output_stride, 0, attention->latent * sizeof *outputs);
     }
     for (uint32_t first = 0; first < attention->positions; first += BLOCK) {
@@ -151,7 +149,8 @@ void NAME(attend)(const cohort_attention *attention, const float *queries, size_
                   float *outputs, size_t output_stride) {
     for (uint32_t h = 0; h < heads; h += HEADS) {
         uint32_t few = heads - h < HEADS ? heads - h : HEADS;
-        attend_few(attention, queries + h * query_stride, query_stride, few, outputs + h * output_stride, output_stride);
+        attend_few(
+            attention, queries + h * query_stride, query_stride, few, outputs + h * output_stride, output_stride);
     }
 }
 

@@ -1,8 +1,6 @@
 // What works on single vectors, in terms of lanes.
 #pragma once
 
-#include <math.h>
-
 #include "../tables.h"
 #include "lanes.h"
 
@@ -53,7 +51,7 @@ void NAME(exponential)(const float *values, uint32_t count, float *output) {
 }
 
 void NAME(softmax)(float *values, uint32_t count) {
-    float maximum = -INFINITY;
+    float maximum = -__builtin_inff();
     for (uint32_t i = 0; i < count; i++) maximum = values[i] > maximum ? values[i] : maximum;
     lanes sums = {0};
     FOR_LANES(count, i, n) {

@@ -1,6 +1,6 @@
 // Sixteen f32 lanes as one vector; the compiler maps it to 1, 2 or 4 registers of the table's instruction set.
-// A table's target.h says COHORT_TABLE (its name), COHORT_TARGET (its features), COHORT_PAIRS and COHORT_MODE (its ways of pairs and of
-// flushing subnormals) and the size of a tile.
+// A table's target.h says COHORT_TABLE (its name), COHORT_TARGET (its features), COHORT_PAIRS and COHORT_MODE (its ways
+// with pairs of bf16 and with subnormals) and the sizes of its tiles.
 #pragma once
 
 #include <stddef.h>

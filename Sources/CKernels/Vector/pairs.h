@@ -16,3 +16,9 @@ INLINE lanes pairs_f8(const void *at) {
     u32x16 even = (u32x16)lanes_f8_words((codes << 8) >> 8);
     return (lanes)((odd & 0xffff0000u) | (even >> 16));
 }
+
+// 64 codes: the first 32, then the others.
+INLINE void pairs_f8_two(const void *at, lanes *first, lanes *second) {
+    *first = pairs_f8(at);
+    *second = pairs_f8((const uint8_t *)at + 32);
+}

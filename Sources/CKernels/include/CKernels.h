@@ -6,14 +6,14 @@
 //
 // Lanes. A run of columns is cut into steps. Each of 16 lanes has one f32 sum, which starts at +0:
 //   f32 input, or F32 and F16 weights: a step is 16 columns, lane l does sum = fma(weight[l], input[l], sum);
-//   bf16 input and BF16 or FP8 weights: a step is 32 columns, lane l does sum = fma(weight[2l+1], input[2l+1], sum), then
-//     sum = fma(weight[2l], input[2l], sum). The whole product reads subnormals as zeros, and results that are
+//   bf16 input and BF16 or FP8 weights: a step is 32 columns, lane l does sum = fma(weight[2l+1], input[2l+1], sum),
+//     then sum = fma(weight[2l], input[2l], sum). The whole product reads subnormals as zeros, and results that are
 //     subnormal after rounding become zeros, signs kept: this is what VDPBF16PS does.
 // A run's last step is filled up with columns of +0 weights and +0 inputs. Lanes are added up as a tree: l and l + 8,
 // then l and l + 4, l + 2, l + 1.
 //
-// Runs. Weights without scales: the row is one run, its tree is the output. FP8: each block's columns are a run of their
-// own; lane by lane total = fma(sum, scale of the block, total), total starts at +0, and the tree of the totals is the output.
+// Runs. Weights without scales: the row is one run, its tree is the output. FP8: each block's columns are a run; lane
+// by lane total = fma(sum, scale of the block, total), total starts at +0, and the tree of the totals is the output.
 #pragma once
 
 #include <stddef.h>
@@ -28,8 +28,9 @@ enum {
 };
 
 // A weight matrix [rows, columns], row-major, in its stored dtype; no alignment is assumed of `weights`.
-// FP8: element (r, c) is value * scales[((row_phase + r) / block_rows) * scale_stride + (column_phase + c) / block_columns].
-// The phases say where a slice of a bigger matrix begins in that matrix's first block.
+// FP8: element (r, c) is value * scales[i * scale_stride + j], i = (row_phase + r) / block_rows,
+// j = (column_phase + c) / block_columns. The phases say where a slice of a bigger matrix begins in that matrix's first
+// block.
 typedef struct cohort_matrix {
     const void *weights;
     const float *scales;    // NULL unless FP8
@@ -69,9 +70,9 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
                     float *output, size_t output_stride);
 
     // For each of `heads` heads: scores over latent + rope, softmax, sum of the latents.
-    // queries [heads, latent + rope] f32, outputs [heads, latent] f32. Blocks of COHORT_ATTENTION_BLOCK positions, counted
-    // from position 0, in order, with a running maximum: a score is the product of query and position (f32 input) times
-    // scale; then for the block's weights p = exp(score - maximum), absent positions 0,
+    // queries [heads, latent + rope] f32, outputs [heads, latent] f32. Blocks of COHORT_ATTENTION_BLOCK positions,
+    // counted from position 0, in order, with a running maximum: a score is the product of query and position (f32
+    // input) times scale; then for the block's weights p = exp(score - maximum), absent positions 0,
     // total = fma(total, exp(old maximum - maximum), tree(p[0..15] + p[16..31])) and
     // output = output * exp(old maximum - maximum), output = fma(p, latent, output) position by position; at the end
     // output / total.

@@ -1,0 +1,14 @@
+#pragma once
+
+#define COHORT_TABLE neon
+#define COHORT_PAIRS "pairs.h"
+#define COHORT_MODE "../NEON/mode.h"
+
+// The sums of a tile must fit the registers.
+enum {
+    GROUP_ROWS = 2, TILE_INPUTS = 2,       // products: matrix rows and input rows side by side
+    VALUE_HEADS = 2, VALUE_VECTORS = 2,    // attention: heads and vectors of the latent
+};
+
+// Up to here widening weights anew for each tile beats a panel.
+enum { FEW_INPUTS = 16, FEW_INPUTS_F8 = 4 };

@@ -1,0 +1,33 @@
+// Runs of columns and where a matrix's rows lie.
+#pragma once
+
+#include "lanes.h"
+
+// Columns that end with the matrix or with a block of scales.
+struct run {
+    uint32_t begin, end, block;
+};
+
+INLINE size_t byte_size(uint32_t dtype) { return dtype == COHORT_F32 ? 4 : dtype == COHORT_F8_E4M3 ? 1 : 2; }
+
+INLINE struct run first_run(const cohort_matrix *matrix) {
+    if (!matrix->scales) return (struct run){0, matrix->columns, 0};
+    uint32_t rest = matrix->block_columns - matrix->column_phase % matrix->block_columns;
+    uint32_t end = rest < matrix->columns ? rest : matrix->columns;
+    return (struct run){0, end, matrix->column_phase / matrix->block_columns};
+}
+
+INLINE struct run next_run(const cohort_matrix *matrix, struct run run) {
+    uint32_t left = matrix->columns - run.end;
+    uint32_t width = left < matrix->block_columns ? left : matrix->block_columns;
+    return (struct run){run.end, run.end + width, run.block + 1};
+}
+
+INLINE const uint8_t *weights_of_row(const cohort_matrix *matrix, uint32_t row) {
+    return (const uint8_t *)matrix->weights + (size_t)row * matrix->row_stride * byte_size(matrix->dtype);
+}
+
+INLINE const float *scales_of_row(const cohort_matrix *matrix, uint32_t row) {
+    if (!matrix->scales) return NULL;
+    return matrix->scales + (size_t)((matrix->row_phase + row) / matrix->block_rows) * matrix->scale_stride;
+}

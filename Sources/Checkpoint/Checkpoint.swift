@@ -89,9 +89,19 @@ package final class Checkpoint: Sendable {
 
     /// Asks the system to read the matrix's pages now; their neighbours stay on the disk.
     package func adviseWillNeed(_ matrix: WeightMatrix) {
-        guard matrix.rows > 0, matrix.columns > 0 else { return }
-        let elements = (matrix.rows - 1) * matrix.rowStride + matrix.columns
-        SafetensorsFile.readAhead(matrix.weights, byteCount: elements * matrix.dtype.byteSize)
+        SafetensorsFile.readAhead(matrix.weights, byteCount: Self.span(matrix))
+    }
+
+    /// Says that the matrix is not needed any more, such as after a part of it was copied: it no longer counts as this
+    /// process's memory.
+    package func adviseDoNotNeed(_ matrix: WeightMatrix) {
+        SafetensorsFile.letGo(matrix.weights, byteCount: Self.span(matrix))
+    }
+
+    /// Bytes from the first element to the end of the last.
+    private static func span(_ matrix: WeightMatrix) -> Int {
+        guard matrix.rows > 0, matrix.columns > 0 else { return 0 }
+        return ((matrix.rows - 1) * matrix.rowStride + matrix.columns) * matrix.dtype.byteSize
     }
 }
 

@@ -38,6 +38,14 @@ package final class SafetensorsFile: @unchecked Sendable {
         madvise(UnsafeMutableRawPointer(bitPattern: page), Int(address - page) + byteCount, MADV_WILLNEED)
     }
 
+    /// Takes whole pages of a part of the mapping out of this process's memory; a touch brings them back.
+    static func letGo(_ start: UnsafeRawPointer, byteCount: Int) {
+        let pageSize = UInt(sysconf(Int32(_SC_PAGESIZE)))
+        let first = (UInt(bitPattern: start) + pageSize - 1) & ~(pageSize - 1)
+        let end = (UInt(bitPattern: start) + UInt(byteCount)) & ~(pageSize - 1)
+        if end > first { madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_DONTNEED) }
+    }
+
     private static func map(_ path: String, _ byteSize: Int) throws(CheckpointError) -> UnsafeRawPointer {
         // A descriptor of its own: the other one's advice is for reads.
         let input = try InputFile(path: path, readsAhead: true)

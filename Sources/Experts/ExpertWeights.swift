@@ -24,15 +24,20 @@ package struct ExpertWeights: Sendable {
         let config = checkpoint.config
         let names = LayerTensorNames(layer: layer).expert(expert)
         let intermediate = config.expertIntermediateSize
-        let gate = try checkpoint.matrix(names.gate, rows: intermediate, columns: config.hiddenSize)
-        let up = try checkpoint.matrix(names.up, rows: intermediate, columns: config.hiddenSize)
+        let isWhole = width == nil || width == 0..<intermediate
+        let gate = try checkpoint.matrix(
+            names.gate, rows: intermediate, columns: config.hiddenSize, readsAhead: isWhole)
+        let up = try checkpoint.matrix(names.up, rows: intermediate, columns: config.hiddenSize, readsAhead: isWhole)
         let down = try checkpoint.matrix(names.down, rows: config.hiddenSize, columns: intermediate)
-        guard let width, width != 0..<intermediate else {
+        guard let width, !isWhole else {
             self.init(gate: gate, up: up, down: down)
             return
         }
         self.init(
             gate: gate.slice(rows: width), up: up.slice(rows: width), down: down.slice(columns: width).copied())
+        checkpoint.adviseWillNeed(self.gate)
+        checkpoint.adviseWillNeed(self.up)
+        checkpoint.adviseDoNotNeed(down)
     }
 
     package var width: Int { gate.rows }

@@ -80,10 +80,8 @@ struct ShardLoader {
 
     private func map(_ slots: ArraySlice<Slot>, ranks: Int) throws -> [ExpertWeights] {
         try slots.map { slot in
-            let expert = try ExpertWeights(
+            try ExpertWeights(
                 from: checkpoint, layer: slot.layer, expert: slot.expert, width: try width(slot, ranks: ranks))
-            for matrix in [expert.gate, expert.up, expert.down] { checkpoint.adviseWillNeed(matrix) }
-            return expert
         }
     }
 

@@ -47,6 +47,9 @@ struct WorkerCommand: ParsableCommand {
 
     func validate() throws {
         _ = try address()
+        if let name, !(1...WireLimit.nameBytes ~= name.utf8.count) {
+            throw ValidationError("--name has \(name.utf8.count) bytes: give 1 to \(WireLimit.nameBytes)")
+        }
         if let threads, !(1...1024 ~= threads) { throw ValidationError("--threads is \(threads): give 1 to 1024") }
         guard 1...Self.longestTimeout ~= connectTimeout else {
             throw ValidationError("--connect-timeout is \(connectTimeout): give 1 to \(Self.longestTimeout) seconds")

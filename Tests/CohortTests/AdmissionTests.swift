@@ -110,17 +110,15 @@ import Testing
     func alone() async throws {
         try await Scene.play { scene in
             let cluster = try ClusterScene(scene, workers: 2, joinTimeout: "1s")
-            let clock = ContinuousClock()
-            let duration = try await clock.measure {
-                try await expectEnd(
-                    cluster.startWorker("worker-1", ["--connect-timeout", "1"]), status: 69, "127.0.0.1:\(cluster.port)"
-                )
-            }
-            #expect(duration < .seconds(10))
+            // Held to its time by another process: this one may be busy with other tests.
+            let worker = ["worker", "--coordinator", "127.0.0.1:\(cluster.port)", "--secret-file", cluster.secretFile]
+            let outcome = try await scene.run(
+                program: "/usr/bin/timeout", ["10", RunningProgram.cohort] + worker + ["--connect-timeout", "1"])
+            #expect(outcome.status == 69 && outcome.error.contains("127.0.0.1:\(cluster.port)"), "\(outcome)")
             let coordinator = try cluster.startCoordinator(Self.model, Self.prompt)
-            let worker = try cluster.startWorker("worker-1")
+            let first = try cluster.startWorker("worker-1")
             try await expectEnd(coordinator, status: 69, "worker-2 (it has not connected)")
-            #expect(try await worker.end().status == 69)
+            #expect(try await first.end().status == 69)
         }
     }
 
@@ -135,7 +133,7 @@ import Testing
             let browser = try Stranger(port: cluster.port)
             browser.send("GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n\r\n")
             for stranger in [garbage, browser] { #expect(try await stranger.isClosed()) }
-            #expect(coordinator.errorText.matches(of: /connection closed/).count == 2)
+            try await coordinator.says("connection closed", times: 2)
             let slow = try Stranger(port: cluster.port)
             slow.send("C")
             let crowd = try (0..<200).map { _ in try Stranger(port: cluster.port) }
@@ -143,9 +141,10 @@ import Testing
             try await coordinator.says("worker ready", within: .seconds(9))
             #expect(try await slow.isClosed())
             for stranger in crowd { #expect(try await stranger.isClosed()) }
-            #expect(coordinator.errorText.matches(of: /connection closed/).count == 203)
+            try await coordinator.says("connection closed", times: 203)
             let second = try cluster.startWorker("worker-2")
             try await expectRight(coordinator, scene)
+            #expect(coordinator.errorText.matches(of: /connection closed/).count == 203)
             for worker in [first, second] { #expect(try await worker.end().status == 0) }
         }
     }

@@ -123,6 +123,12 @@ import Testing
             try await expect(scene, generate(model, ["--prefill-chunk", "0"]), status: 64, "--prefill", lines: usage)
             try await expect(scene, ["generate", model], status: 64, "--prompt", lines: usage)
             try await expect(scene, generate(model, ["--prompt", "x"]), status: 64, "--prompt", lines: usage)
+            let worker = ["worker", "--coordinator", "127.0.0.1:1", "--secret-file", "/dev/null"]
+            try await expect(scene, worker + ["--name", ""], status: 64, "--name", lines: usage)
+            try await expect(scene, worker + ["--connect-timeout", "0"], status: 64, "--connect", lines: usage)
+            try await expect(
+                scene, ["worker", "--coordinator", "localhost", "--secret-file", "x"], status: 64, "HOST:PORT",
+                lines: usage)
             try await expect(scene, ["dance"], status: 64, "dance", lines: usage)
         }
     }

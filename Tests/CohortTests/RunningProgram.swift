@@ -82,9 +82,11 @@ final class RunningProgram: Sendable {
         }
     }
 
-    /// Waits until `text` stands on its standard error.
-    func says(_ text: String, within limit: Duration = .seconds(30)) async throws {
-        try await until("it says \"\(text)\"", within: limit) { errorText.contains(text) }
+    /// Waits until `text` stands on its standard error so many times or more.
+    func says(_ text: String, times: Int = 1, within limit: Duration = .seconds(30)) async throws {
+        try await until("it says \"\(text)\" \(times) times", within: limit) {
+            errorText.split(separator: text, omittingEmptySubsequences: false).count > times
+        }
     }
 
     /// Waits until it has put something out.

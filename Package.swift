@@ -73,7 +73,8 @@ let package = Package(
         .tests(
             "DispatcherTests",
             [
-                "Dispatcher", "Worker", "Transport", "Wire", "Cluster", "Checkpoint", "Experts", "Kernels", "TestSupport",
+                "Dispatcher", "Worker", "Transport", "Wire", "Cluster", "Checkpoint", "Experts", "Kernels",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .tests("ModelTests", ["Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),

@@ -4,8 +4,8 @@
 usage: scripts/make-fixtures.py SHARED [NAME ...]
 
 SHARED is the folder with `fixtures/` and `oracle/` of this project; the oracle needs torch, transformers,
-safetensors, tokenizers and numpy. Without names all are made. The two `tiny-*` are copied; the others are small members of
-the family that those two leave out, made and computed by the oracle.
+safetensors, tokenizers and numpy. Without names all are made. The two `tiny-*` are copied; the others are small members
+of the family that those two leave out, made and computed by the oracle.
 """
 import json
 import os

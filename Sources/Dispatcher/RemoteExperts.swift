@@ -5,9 +5,10 @@ package import Logging
 package import Transport
 package import Wire
 
-/// The routed experts on a cluster of workers: dispatches each layer's tokens to the workers that hold their experts, and
-/// combines the answers in an order that does not depend on who gave them. A worker that dies costs time and no request:
-/// what it owes is asked of others, which load its experts from their own checkpoint if nobody else holds them.
+/// The routed experts on a cluster of workers: dispatches each layer's tokens to the workers that hold their experts,
+/// and combines the answers in an order that does not depend on who gave them. A worker that dies costs time and no
+/// request: what it owes is asked of others, which load its experts from their own checkpoint if nobody else holds
+/// them.
 package final class RemoteExperts: RoutedExperts {
     package struct Limits: Sendable {
         /// The longest that one layer's answers may take; a worker that is later is taken for lost.

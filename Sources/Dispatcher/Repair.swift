@@ -2,8 +2,8 @@ internal import Cluster
 internal import Transport
 internal import Wire
 
-/// Which slots are held by whom when workers come and go: takes a lost worker's slots away, gives them to survivors with
-/// room, and gives them back when the worker returns. Messages out, events in; no waiting.
+/// Which slots are held by whom when workers come and go: takes a lost worker's slots away, gives them to survivors
+/// with room, and gives them back when the worker returns. Messages out, events in; no waiting.
 struct Repair {
     private(set) var holdings: Holdings
     private let stages: [Stage]

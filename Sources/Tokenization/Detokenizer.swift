@@ -11,8 +11,8 @@ package struct Detokenizer: Sendable {
         skipsSpecialTokens = skipSpecialTokens
     }
 
-    /// The text that token `id` completes, empty while a character is still incomplete. Ids without a token (the padding
-    /// rows of an embedding) add nothing.
+    /// The text that token `id` completes, empty while a character is still incomplete. Ids without a token (the
+    /// padding rows of an embedding) add nothing.
     package mutating func append(_ id: Int) -> String {
         if skipsSpecialTokens, vocabulary.isSpecial(id) { return "" }
         return decoder.append(vocabulary.bytes(of: id))

@@ -1,5 +1,6 @@
-/// Turns bytes that arrive in pieces into text, one U+FFFD for each maximal part of a bad sequence (Unicode 3.9, practice
-/// of the WHATWG decoder). An incomplete sequence at the end, at most three bytes, waits for the bytes to come.
+/// Turns bytes that arrive in pieces into text, one U+FFFD for each maximal part of a bad sequence (Unicode 3.9,
+/// practice of the WHATWG decoder). An incomplete sequence at the end, at most three bytes, waits for the bytes to
+/// come.
 struct LossyUTF8Decoder: Sendable {
     private var pending: [UInt8] = []
     private var missingByteCount = 0

@@ -1,5 +1,5 @@
-/// A regular expression as tokenizer.json has it, in the syntax of Oniguruma (with which it is meant to be read), and the
-/// same one in the syntax of PCRE2. The part of the syntax in which the two agree or can be made to agree is
+/// A regular expression as tokenizer.json has it, in the syntax of Oniguruma (with which it is meant to be read), and
+/// the same one in the syntax of PCRE2. The part of the syntax in which the two agree or can be made to agree is
 /// translated; anything else is refused by name rather than read wrongly.
 struct OnigurumaExpression {
     /// What in the expression cannot be translated.

@@ -2,8 +2,9 @@ internal import CPCRE2
 
 /// A compiled regular expression of a pre-tokenizer.
 ///
-/// Safe to share: PCRE2 does not change compiled code while matching. Which characters are letters, marks and so on is a
-/// matter of the Unicode version of the installed PCRE2 (14 in 10.42): a character newer than that counts as unassigned.
+/// Safe to share: PCRE2 does not change compiled code while matching. Which characters are letters, marks and so on
+/// is a matter of the Unicode version of the installed PCRE2 (14 in 10.42): a character newer than that counts as
+/// unassigned.
 final class Pattern: @unchecked Sendable {
     fileprivate let code: OpaquePointer
 
@@ -75,8 +76,8 @@ struct PatternMatcher: ~Copyable {
         pcre2_jit_stack_free_8(stack)
     }
 
-    /// Cuts `range` of `text` (valid UTF-8) at both ends of every match, and gives the pieces, matches or not, to `body`.
-    /// The ends of the range are ends of text for the expression.
+    /// Cuts `range` of `text` (valid UTF-8) at both ends of every match, and gives the pieces, matches or not, to
+    /// `body`. The ends of the range are ends of text for the expression.
     func split(
         _ text: UnsafeBufferPointer<UInt8>, in range: Range<Int>, by pattern: Pattern, _ body: (Range<Int>) -> Void
     ) throws(LimitError) {

@@ -1,4 +1,5 @@
-/// Parses expressions by precedence: conditional, or, and, not, comparison, plus and minus, join, and what binds tightest.
+/// Parses expressions by precedence: conditional, or, and, not, comparison, plus and minus, join, and what binds
+/// tightest.
 struct TemplateExpressionParser {
     private let tokens: [TemplateToken]
     private var index = 0

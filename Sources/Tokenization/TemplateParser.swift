@@ -16,8 +16,8 @@ struct TemplateParser {
         return statements
     }
 
-    /// The statements up to one of the block names in `ends`, which is consumed with its opening of the tag, or up to the
-    /// end of the template where none is given.
+    /// The statements up to one of the block names in `ends`, which is consumed with its opening of the tag, or up to
+    /// the end of the template where none is given.
     private mutating func statements(
         until ends: [String]
     ) throws(TemplateError) -> (statements: [TemplateStatement], end: String) {

@@ -127,7 +127,7 @@ struct TokenizerTests {
         let text = String(repeating: unit, count: 100_000 / unit.utf8.count)
         var ids: [Int] = []
         let time = try ContinuousClock().measure { ids = try tokenizer.encode(text) }
-        #expect(time < .seconds(5))
+        #expect(time < .seconds(30))
         #expect(tokenizer.decode(ids).isIdentical(to: text))
     }
 

@@ -16,7 +16,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         .systemLibrary(
@@ -48,12 +50,20 @@ let package = Package(
                 "Kernels", "Checkpoint", "Experts", "Cluster", "Wire", "Transport",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .swift(
+            "HTTPAPI",
+            [
+                "Checkpoint", "Serving", "Tokenization", .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
         .executableTarget(
             name: "cohort",
             dependencies: [
                 "Kernels", "Checkpoint", "Experts", "Model", "Tokenization", "Serving", "Wire", "Transport", "Cluster",
-                "Dispatcher", "Worker", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Dispatcher", "Worker", "HTTPAPI", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
@@ -68,6 +78,15 @@ let package = Package(
             ]),
         .tests("ModelTests", ["Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
         .tests("ServingTests", ["Serving", "Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
+        .tests(
+            "HTTPAPITests",
+            [
+                "HTTPAPI", "Serving", "Checkpoint", "Experts", "Kernels", "Model", "Tokenization",
+                "TestSupport",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .tests("WireTests", ["Wire"]),
         .tests("TransportTests", ["Transport", "Wire"]),
         .tests("CohortTests", ["TestSupport"]),

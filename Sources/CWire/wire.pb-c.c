@@ -412,6 +412,51 @@ void   cohort__wire__goodbye__free_unpacked
   assert(message->base.descriptor == &cohort__wire__goodbye__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cohort__wire__release__init
+                     (Cohort__Wire__Release         *message)
+{
+  static const Cohort__Wire__Release init_value = COHORT__WIRE__RELEASE__INIT;
+  *message = init_value;
+}
+size_t cohort__wire__release__get_packed_size
+                     (const Cohort__Wire__Release *message)
+{
+  assert(message->base.descriptor == &cohort__wire__release__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cohort__wire__release__pack
+                     (const Cohort__Wire__Release *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cohort__wire__release__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cohort__wire__release__pack_to_buffer
+                     (const Cohort__Wire__Release *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cohort__wire__release__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cohort__Wire__Release *
+       cohort__wire__release__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cohort__Wire__Release *)
+     protobuf_c_message_unpack (&cohort__wire__release__descriptor,
+                                allocator, len, data);
+}
+void   cohort__wire__release__free_unpacked
+                     (Cohort__Wire__Release *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cohort__wire__release__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cohort__wire__heartbeat__init
                      (Cohort__Wire__Heartbeat         *message)
 {
@@ -1109,6 +1154,44 @@ const ProtobufCMessageDescriptor cohort__wire__goodbye__descriptor =
   cohort__wire__goodbye__field_indices_by_name,
   1,  cohort__wire__goodbye__number_ranges,
   (ProtobufCMessageInit) cohort__wire__goodbye__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cohort__wire__release__field_descriptors[1] =
+{
+  {
+    "slots",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Cohort__Wire__Release, n_slots),
+    offsetof(Cohort__Wire__Release, slots),
+    &cohort__wire__slot_group__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cohort__wire__release__field_indices_by_name[] = {
+  0,   /* field[0] = slots */
+};
+static const ProtobufCIntRange cohort__wire__release__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor cohort__wire__release__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cohort.wire.Release",
+  "Release",
+  "Cohort__Wire__Release",
+  "cohort.wire",
+  sizeof(Cohort__Wire__Release),
+  1,
+  cohort__wire__release__field_descriptors,
+  cohort__wire__release__field_indices_by_name,
+  1,  cohort__wire__release__number_ranges,
+  (ProtobufCMessageInit) cohort__wire__release__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define cohort__wire__heartbeat__field_descriptors NULL

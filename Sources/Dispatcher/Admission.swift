@@ -37,16 +37,21 @@ package final class Admission: @unchecked Sendable {
     private let exchange: any Exchange
     private let time: any TimeSource
     private let limits: Limits
+    private let arrivals: Arrivals
     private let logger: Logger
     private var places: [Place]
     private var guests: [ObjectIdentifier: Guest] = [:]
+    private var isFilled = false
     private let isClosed = Atomic(false)
 
-    /// - Parameter exchange: listens where the workers dial.
+    /// - Parameters:
+    ///   - exchange: listens where the workers dial.
+    ///   - arrivals: gets the workers that come back after `fill`.
     package init(
-        seats: [WorkerSeat], secret: ClusterSecret, exchange: any Exchange, time: any TimeSource,
-        limits: Limits = Limits(), logger: Logger
+        seats: [WorkerSeat], secret: ClusterSecret, exchange: any Exchange, arrivals: Arrivals,
+        time: any TimeSource, limits: Limits = Limits(), logger: Logger
     ) {
+        self.arrivals = arrivals
         self.seats = seats
         self.secret = secret
         self.exchange = exchange
@@ -67,6 +72,7 @@ package final class Admission: @unchecked Sendable {
         while true {
             let ready = places.compactMap { if case .ready(let worker) = $0 { worker } else { nil } }
             guard ready.count < seats.count else {
+                isFilled = true
                 ready.forEach(release)
                 return ready
             }
@@ -82,7 +88,7 @@ package final class Admission: @unchecked Sendable {
         zip(seats, places).compactMap { if case .empty = $1 { $0.name } else { nil } }
     }
 
-    /// Sends strangers away until `close`, on the calling thread.
+    /// Lets lost workers come back, and sends strangers away, until `close`; on the calling thread.
     package func guardDoor() {
         while !isClosed.load(ordering: .acquiring) { turn(until: time.now() + Self.idleTick) }
     }
@@ -151,7 +157,7 @@ package final class Admission: @unchecked Sendable {
             return refuse(link, .unknownName(description.name, known: seats.map(\.name)))
         }
         let seat = seats[index]
-        guard case .empty = places[index] else { return refuse(link, .nameTaken(description.name)) }
+        guard isFree(places[index]) else { return refuse(link, .nameTaken(description.name)) }
         if !description.modelFingerprint.isEmpty, description.modelFingerprint != seat.assignment.modelFingerprint {
             return refuse(link, .otherCheckpoint(path: description.modelPath), at: index)
         }
@@ -174,9 +180,13 @@ package final class Admission: @unchecked Sendable {
         case .progress(let progress):
             places[seat] = .loading(progress)
         case .ready(let report):
+            let worker = ReadyWorker(seat: seats[seat], link: link, description: description, report: report)
             guests[ObjectIdentifier(link)] = .ready(link, seat: seat)
-            places[seat] = .ready(
-                ReadyWorker(seat: seats[seat], link: link, description: description, report: report))
+            places[seat] = .ready(worker)
+            if isFilled {
+                release(worker)
+                arrivals.add(worker)
+            }
             logger.info("worker ready", metadata: ["worker": "\(seats[seat].name)"])
         case .failure(let report):
             sendAway(link, report.message)
@@ -187,9 +197,19 @@ package final class Admission: @unchecked Sendable {
         }
     }
 
+    /// Whether nobody has the place, or has lost it.
+    private func isFree(_ place: Place) -> Bool {
+        switch place {
+        case .empty: true
+        case .loading: false
+        case .ready(let worker): worker.link.closeReason != nil
+        }
+    }
+
     /// A worker that waits for its first dispatch has nothing to say but that it leaves.
     private func hearReady(_ link: any Link, _ message: ControlMessage) {
         switch message {
+        case .heartbeat: break
         case .failure(let report): sendAway(link, report.message)
         case .goodbye(let goodbye): sendAway(link, goodbye.reason)
         default: sendAway(link, "a \(message.kind) message came from a worker that is ready")

@@ -2,48 +2,56 @@ internal import Experts
 internal import Kernels
 internal import Wire
 
-/// The answers of one flight as they come in, each at its own place, whoever sends it and whenever it comes.
+/// One flight: what was asked, and the answers as they come in, each at its own place, whoever sends it and whenever it
+/// comes.
 final class Answers {
     private let buffer: AlignedBuffer<UInt8>
     private let shape: RowShape
-    /// By worker: the places of its pairs; empty when nothing is due from it.
-    private var places: [[Int32]]
-    private(set) var pendingCount = 0
+    /// The flight that this record serves now.
+    private(set) var question: Question?
+    /// Answers that have not come yet.
+    private(set) var dueCount = 0
+
+    /// What a flight asks; the hidden vectors stay where they are until the flight is combined.
+    struct Question {
+        /// [routing.tokens, hidden size] f32
+        let hidden: UnsafePointer<Float>
+        let routing: Routing
+        let layer: Int
+    }
 
     /// - Parameter maximumAnswers: tokens * slots * ranks of the largest flight.
-    init(workerCount: Int, maximumAnswers: Int, shape: RowShape) {
+    init(maximumAnswers: Int, shape: RowShape) {
         buffer = AlignedBuffer(count: maximumAnswers * shape.byteCount)
-        places = Array(repeating: [], count: workerCount)
         self.shape = shape
     }
 
     /// [tokens, slots, ranks, hidden size] values of the shape's dtype.
     var values: UnsafeRawPointer { UnsafeRawPointer(buffer.pointer) }
 
-    var pendingWorkers: [Int] { places.indices.filter { !places[$0].isEmpty } }
-
-    func expect(_ expected: [Int32], from worker: Int) {
-        precondition(places[worker].isEmpty, "a worker is asked once for each flight")
-        places[worker].append(contentsOf: expected)
-        pendingCount += 1
+    func begin(_ question: Question, answers: Int) {
+        self.question = question
+        dueCount = answers
     }
 
-    /// Takes in one worker's answers.
+    func end() { question = nil }
+
+    /// Takes in one worker's answers, one for each place.
     /// - Throws: `BodyError` when they are not what was asked for.
-    func accept(_ header: FrameHeader, _ payload: UnsafeRawBufferPointer, from worker: Int) throws(BodyError) {
-        let body = try CombineBody(
-            header: header, payload: payload, shape: shape, expectedPairs: places[worker].count)
-        guard !places[worker].isEmpty else { return }
-        for (pair, place) in places[worker].enumerated() {
+    func accept(_ header: FrameHeader, _ payload: UnsafeRawBufferPointer, at places: [Int32]) throws(BodyError) {
+        let body = try CombineBody(header: header, payload: payload, shape: shape, expectedPairs: places.count)
+        for (pair, place) in places.enumerated() {
             (UnsafeMutableRawPointer(buffer.pointer) + Int(place) * shape.byteCount).copyMemory(
                 from: body.answer(pair), byteCount: shape.byteCount)
         }
-        places[worker].removeAll(keepingCapacity: true)
-        pendingCount -= 1
+        dueCount -= places.count
     }
+}
 
-    func forget() {
-        for worker in places.indices { places[worker].removeAll(keepingCapacity: true) }
-        pendingCount = 0
-    }
+/// One dispatch frame under way: its answers' places in a flight, and the worker that owes them.
+struct Parcel {
+    let answers: Answers
+    let worker: Int
+    let places: [Int32]
+    let sent: Instant
 }

@@ -16,26 +16,47 @@ package struct DispatchPlan {
 
     /// By worker.
     package private(set) var shares: [Share]
+    /// [tokens, experts per token, tensor] the worker of each pair.
+    private var chosen: [Int32] = []
 
     package init(workerCount: Int, shape: RowShape) {
         shares = Array(repeating: Share(writer: DispatchWriter(shape: shape)), count: workerCount)
     }
 
-    /// Sends every (token, slot, rank) to the worker that the table names for it.
-    package mutating func build(_ routing: Routing, _ table: SlotTable) {
+    /// Sends every (token, slot, rank) to one of the workers that the table names for it, chosen so that they are
+    /// level.
+    package mutating func build(_ routing: Routing, _ table: SlotTable, _ chooser: inout ReplicaChooser) {
+        clear()
+        let count = routing.pairCount * table.tensor
+        while chosen.count < count { chosen.append(0) }
+        chooser.choose(
+            experts: routing.experts, tokens: routing.tokens, expertsPerToken: routing.expertsPerToken, table: table,
+            into: &chosen)
+        for place in 0..<count { add(place, to: Int(chosen[place]), routing, table) }
+    }
+
+    /// Sends some answers alone to the worker that the table names first.
+    /// - Parameter places: ascending.
+    package mutating func build(_ routing: Routing, _ table: SlotTable, only places: [Int32]) {
+        clear()
+        for place in places {
+            let (pair, rank) = Int(place).quotientAndRemainder(dividingBy: table.tensor)
+            let row = Int(routing.experts[pair]) * table.tensor + rank
+            add(Int(place), to: Int(table.primary[row]), routing, table)
+        }
+    }
+
+    private mutating func add(_ place: Int, to worker: Int, _ routing: Routing, _ table: SlotTable) {
+        let (pair, rank) = place.quotientAndRemainder(dividingBy: table.tensor)
+        let token = pair / routing.expertsPerToken
+        shares[worker].writer.add(sourceRow: token, expert: Int(routing.experts[pair]), rank: rank)
+        shares[worker].places.append(Int32(place))
+    }
+
+    private mutating func clear() {
         for worker in shares.indices {
             shares[worker].writer.removeAll()
             shares[worker].places.removeAll(keepingCapacity: true)
-        }
-        for token in 0..<routing.tokens {
-            for pair in token * routing.expertsPerToken..<(token + 1) * routing.expertsPerToken {
-                let expert = Int(routing.experts[pair])
-                for rank in 0..<table.tensor {
-                    let worker = Int(table.primary[expert * table.tensor + rank])
-                    shares[worker].writer.add(sourceRow: token, expert: expert, rank: rank)
-                    shares[worker].places.append(Int32(pair * table.tensor + rank))
-                }
-            }
         }
     }
 

@@ -23,6 +23,8 @@ package struct Seating {
     package let shape: RowShape
     /// By the placement's worker index.
     package let seats: [WorkerSeat]
+    /// [tensor] bytes of a slice of an expert.
+    package let sliceBytes: [Int]
 
     /// - Parameters:
     ///   - applicants: by the placement's worker index.
@@ -44,6 +46,9 @@ package struct Seating {
         let fingerprint = try checkpoint.fingerprint
         let expert = try ExpertWeights(from: checkpoint, layer: placement.layers[0], expert: 0)
         let folder = URL(fileURLWithPath: checkpoint.folder).path
+        let sliceBytes = (0..<parallelism.tensor).map { rank in
+            expert.byteCount / expert.width * parallelism.columns(rank: rank, of: expert.width).count
+        }
         seats = applicants.enumerated().map { worker, applicant in
             let slots = placement.slots(of: worker)
             return WorkerSeat(
@@ -51,26 +56,12 @@ package struct Seating {
                 assignment: Assignment(
                     epoch: UInt32(truncatingIfNeeded: placement.epoch), modelPath: applicant.modelPath ?? folder,
                     modelFingerprint: fingerprint, compute: compute.rawValue, rowShape: shape,
-                    tensorParallelSize: parallelism.tensor, maximumRows: maximumRows, slots: Self.groups(slots)),
-                weightBytes: slots.reduce(0) { sum, slot in
-                    let width = parallelism.columns(rank: slot.rank, of: expert.width).count
-                    return sum + expert.byteCount / expert.width * width
-                })
+                    tensorParallelSize: parallelism.tensor, maximumRows: maximumRows,
+                    slots: Assignment.SlotGroup.groups(of: slots)),
+                weightBytes: slots.reduce(0) { $0 + sliceBytes[$1.rank] })
         }
+        self.sliceBytes = sliceBytes
         self.placement = placement
         self.shape = shape
-    }
-
-    private struct Key: Hashable {
-        let layer: Int
-        let rank: Int
-    }
-
-    private static func groups(_ slots: [Slot]) -> [Assignment.SlotGroup] {
-        var experts: [Key: [Int]] = [:]
-        for slot in slots { experts[Key(layer: slot.layer, rank: slot.rank), default: []].append(slot.expert) }
-        return experts.sorted { ($0.key.layer, $0.key.rank) < ($1.key.layer, $1.key.rank) }.map {
-            Assignment.SlotGroup(layer: $0.key.layer, rank: $0.key.rank, experts: $0.value)
-        }
     }
 }

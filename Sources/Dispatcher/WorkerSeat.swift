@@ -24,14 +24,3 @@ package struct ReadyWorker: Sendable {
     package let description: WorkerDescription
     package let report: ReadyReport
 }
-
-/// A worker that a request cannot do without is gone.
-package struct WorkerLost: Error, CustomStringConvertible {
-    package let name: String
-    package let peer: String
-    package let reason: String
-
-    package var description: String {
-        "worker \(name) at \(peer) is lost: \(reason); start it again and repeat the request"
-    }
-}

@@ -41,6 +41,24 @@ package final class ExpertShard: Sendable {
     /// All that is held.
     package var all: [ExpertWeights] { layers.values.flatMap { $0.compactMap(\.self) } }
 
-    /// The widest intermediate slice.
+    /// The same with what another shard holds.
+    package func adding(_ other: ExpertShard) -> ExpertShard {
+        precondition(other.expertCount == expertCount && other.tensorParallelSize == tensorParallelSize)
+        return ExpertShard(
+            expertCount: expertCount, tensorParallelSize: tensorParallelSize,
+            holding: layers.merging(other.layers) { own, added in zip(own, added).map { $1 ?? $0 } })
+    }
+
+    /// The same without some slices of a layer.
+    package func removing(_ slices: [Int], layer: Int) -> ExpertShard {
+        var held = layers
+        for slice in slices where holds(slice, layer: layer) { held[layer]?[slice] = nil }
+        return ExpertShard(expertCount: expertCount, tensorParallelSize: tensorParallelSize, holding: held)
+    }
+
+    /// The widest intermediate slice that is held.
     package var maximumWidth: Int { all.map(\.width).max() ?? 0 }
+
+    /// The widest of `count` slices that cut an intermediate width as evenly as can be.
+    package static func widestSlice(of width: Int, count: Int) -> Int { (width + count - 1) / count }
 }

@@ -4,7 +4,6 @@ package import Kernels
 /// loops over (expert, block of rows), gate and up fused with SwiGLU, then down. Each pair's answer is independent of
 /// its company.
 package final class GroupedFeedForward {
-    private let shard: ExpertShard
     private let processor: Processor
     private let hiddenSize: Int
     private let width: Int
@@ -32,14 +31,15 @@ package final class GroupedFeedForward {
         let rows: Range<Int>
     }
 
-    /// - Parameter maximumPairs: the most pairs of one `run`.
+    /// - Parameters:
+    ///   - width: the widest intermediate slice of the experts to come.
+    ///   - maximumPairs: the most pairs of one `run`.
     package init(
-        shard: ExpertShard, processor: Processor, hiddenSize: Int, maximumPairs: Int, exchange: ExchangeDType
+        processor: Processor, hiddenSize: Int, width: Int, maximumPairs: Int, exchange: ExchangeDType
     ) {
-        self.shard = shard
         self.processor = processor
         self.hiddenSize = hiddenSize
-        width = shard.maximumWidth
+        self.width = width
         self.exchange = exchange
         let isFast = processor.compute == .fast
         inputs = AlignedBuffer(count: isFast ? 0 : maximumPairs * hiddenSize)
@@ -68,16 +68,16 @@ package final class GroupedFeedForward {
     ///   - input: [rows, hidden size] values of the exchange dtype.
     ///   - answers: [pairs, hidden size] values of the exchange dtype.
     package func run(
-        _ pairs: [Pair], layer: Int, input: UnsafeRawPointer, answers: UnsafeMutableRawPointer
+        _ pairs: [Pair], of shard: ExpertShard, layer: Int, input: UnsafeRawPointer, answers: UnsafeMutableRawPointer
     ) {
-        group(pairs, layer)
+        group(pairs, shard, layer)
         gather(pairs, input)
         gateAndUp()
         down()
         scatter(answers)
     }
 
-    private func group(_ pairs: [Pair], _ layer: Int) {
+    private func group(_ pairs: [Pair], _ shard: ExpertShard, _ layer: Int) {
         order.removeAll(keepingCapacity: true)
         groups.removeAll(keepingCapacity: true)
         order.append(contentsOf: (0..<pairs.count).lazy.map(Int32.init))

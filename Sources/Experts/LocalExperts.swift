@@ -2,6 +2,7 @@ package import Kernels
 
 /// The routed experts in this process: the whole engine runs without a cluster, with the same results.
 package final class LocalExperts: RoutedExperts {
+    private let shard: ExpertShard
     private let processor: Processor
     private let hiddenSize: Int
     private let exchange: ExchangeDType
@@ -21,12 +22,14 @@ package final class LocalExperts: RoutedExperts {
         exchange: ExchangeDType
     ) {
         precondition(shard.tensorParallelSize == 1, "local experts are whole")
+        self.shard = shard
         self.processor = processor
         self.hiddenSize = hiddenSize
         self.exchange = exchange
         let pairs = maximumTokens * expertsPerToken
         feedForward = GroupedFeedForward(
-            shard: shard, processor: processor, hiddenSize: hiddenSize, maximumPairs: pairs, exchange: exchange)
+            processor: processor, hiddenSize: hiddenSize, width: shard.maximumWidth, maximumPairs: pairs,
+            exchange: exchange)
         sum = AnswerSum(
             processor: processor, hiddenSize: hiddenSize, rankCount: 1, maximumTokens: maximumTokens,
             exchange: exchange)
@@ -55,9 +58,11 @@ package final class LocalExperts: RoutedExperts {
             pairs.append(.init(row: index / routing.expertsPerToken, slice: Int(routing.experts[index])))
         }
         feedForward.run(
-            pairs, layer: flight.layer, input: exchanged(hidden, routing.tokens), answers: answers.pointer)
+            pairs, of: shard, layer: flight.layer, input: exchanged(hidden, routing.tokens), answers: answers.pointer)
         sum.add(answers.pointer, routing: routing, into: output)
     }
+
+    package func abandon() { hidden.removeAll() }
 
     /// The hidden vectors as a worker would get them.
     private func exchanged(_ hidden: UnsafePointer<Float>, _ tokens: Int) -> UnsafeRawPointer {

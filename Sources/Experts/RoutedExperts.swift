@@ -21,6 +21,9 @@ package protocol RoutedExperts: AnyObject {
     /// - Parameter output: [routing.tokens, hidden size] f32.
     /// - Throws: when an answer cannot be had.
     func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws
+
+    /// Forgets every flight that has not been combined, after an error.
+    func abandon()
 }
 
 /// One layer's tokens on their way to the experts and back.

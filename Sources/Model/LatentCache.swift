@@ -45,7 +45,7 @@ package enum CacheError: Error, CustomStringConvertible {
     package var description: String {
         switch self {
         case .full(let positions):
-            "the KV cache is full at \(positions) positions: ask for fewer tokens at once, or raise --cache-positions"
+            "the KV cache is full at \(positions) positions: ask for fewer tokens at once, or raise --context"
         }
     }
 }

@@ -28,10 +28,10 @@ package final class Engine {
         let parts: [Scheduler.Part]
     }
 
+    package let limits: Limits
     private let model: DecoderModel
     private let experts: any RoutedExperts
     private let processor: Processor
-    private let limits: Limits
     private let scheduler: Scheduler
     private let pipeline: Pipeline
     private let pool: CachePool
@@ -78,11 +78,33 @@ package final class Engine {
         return sequence
     }
 
-    package var hasWork: Bool { !sequences.isEmpty }
+    package var config: ModelConfig { model.config }
+
+    /// Requests that run.
+    package var sequenceCount: Int { sequences.count }
+
+    /// Whether a step has anything to do; after a cancellation it may be no more than to end the pass under way.
+    package var hasWork: Bool { !sequences.isEmpty || !running.isEmpty }
+
+    /// Positions that no request has taken.
+    package var freePositions: Int { pool.freePages * CachePool.pagePositions }
+
+    /// Whether `submit` would find room in the cache now.
+    package func hasRoom(for request: GenerationRequest) -> Bool {
+        request.promptIDs.count + request.maximumTokens <= freePositions
+    }
+
+    /// Gives up one request: no token of it is emitted any more. Its room in the cache comes free with the pass that is
+    /// under way.
+    package func cancel(_ sequence: GenerationSequence) {
+        sequence.cancel()
+        sequences.removeAll { $0 === sequence }
+    }
 
     /// Gives up every request, after an error.
     package func abandon() {
         pipeline.abandon()
+        experts.abandon()
         workspaces.append(contentsOf: running.map(\.pass.workspace))
         running.removeAll()
         sequences.removeAll()

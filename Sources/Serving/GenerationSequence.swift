@@ -10,6 +10,7 @@ package final class GenerationSequence {
     package enum State: Equatable {
         case running
         case finished(FinishReason)
+        case cancelled
     }
 
     package let request: GenerationRequest
@@ -41,6 +42,10 @@ package final class GenerationSequence {
         let range = scheduledCount..<min(tokens.count, scheduledCount + limit)
         scheduledCount = range.upperBound
         return Batch.Segment(cache: cache, tokens: Array(tokens[range]), firstPosition: range.lowerBound)
+    }
+
+    func cancel() {
+        if state == .running { state = .cancelled }
     }
 
     /// Takes in the token that follows all the others.

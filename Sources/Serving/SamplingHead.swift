@@ -58,7 +58,9 @@ final class SamplingHead {
                         start: workspace.normed.pointer + first * model.config.hiddenSize,
                         count: count * model.config.hiddenSize))
             }
-            let reachesEnd = part.segment.firstPosition + count == part.sequence.tokens.count
+            let reachesEnd =
+                part.sequence.state == .running
+                && part.segment.firstPosition + count == part.sequence.tokens.count
             for offset in 0..<count {
                 let isLast = reachesEnd && offset == count - 1
                 guard isLast || part.sequence.request.keeps.contains(.logits) else { continue }

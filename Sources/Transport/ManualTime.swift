@@ -3,22 +3,20 @@ package import Wire
 
 /// Time that stands still until it is moved, for simulations and tests.
 package final class ManualTime: TimeSource {
-    private let nanoseconds: Atomic<UInt64>
+    private let present: Mutex<Instant>
 
     package init(start: Instant = Instant(nanoseconds: 0)) {
-        nanoseconds = Atomic(start.nanoseconds)
+        present = Mutex(start)
     }
 
-    package func now() -> Instant {
-        Instant(nanoseconds: nanoseconds.load(ordering: .acquiring))
-    }
+    package func now() -> Instant { present.withLock { $0 } }
 
     /// Moves on to `instant`; an earlier one changes nothing.
     package func advance(to instant: Instant) {
-        nanoseconds.max(instant.nanoseconds, ordering: .acquiringAndReleasing)
+        present.withLock { $0 = max($0, instant) }
     }
 
     package func advance(by duration: Duration) {
-        advance(to: now() + duration)
+        present.withLock { $0 = $0 + duration }
     }
 }

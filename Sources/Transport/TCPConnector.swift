@@ -3,17 +3,19 @@ package import Wire
 
 extension TCPLink {
     /// Connects to the first address of `host` that answers. Blocks until `deadline` at most, apart from the resolver.
+    /// `queueLimit`: the most bytes to keep for a peer that does not take them.
     /// - Throws: `.unresolved`, `.refused`, `.unreachable`, `.timedOut` or `.system`, for the last address tried.
     package static func connect(
-        host: String, port: Int, deadline: Instant, time: any TimeSource = MonotonicTime()
+        host: String, port: Int, deadline: Instant, queueLimit: Int = defaultQueueLimit,
+        time: any TimeSource = MonotonicTime()
     ) throws(TransportError) -> TCPLink {
         let place = SocketAddress.place(host: host, port: port)
         var failure = TransportError(
             kind: .unresolved, what: "the host name has no address", place: place, mend: "check the name")
         for address in try SocketAddress.resolve(host: host, port: port, isPassive: false) {
             do {
-                return TCPLink(
-                    owning: try connect(to: address, place: place, deadline: deadline, time: time), peer: address.text)
+                let descriptor = try connect(to: address, place: place, deadline: deadline, time: time)
+                return TCPLink(owning: descriptor, peer: address.text, queueLimit: queueLimit)
             } catch {
                 failure = error
             }

@@ -76,20 +76,22 @@ package final class TCPExchange: Exchange, @unchecked Sendable {
         }
         let spinEnd = min(entered + spin, deadline)
         adopt()
-        var delivered = look(handler)
-        while true {
-            if delivered { return .delivered }
+        var delivered = entered < spinEnd && look(handler)
+        while !delivered {
             if isWoken.exchange(false, ordering: .acquiringAndReleasing) { return .woken }
             let now = time.now()
             if closeStalled(at: now, handler) { return .delivered }
-            if now >= deadline { return .timedOut }
             if now < spinEnd {
+                // The peer may need this very core: without the yield a spin on a full machine costs whole time slices.
+                sched_yield()
                 if waker.reset() { adopt() }
                 delivered = look(handler)
             } else {
                 delivered = sleep(until: min(deadline, wakeUp(after: now)), from: now, handler)
+                if !delivered, now >= deadline { return .timedOut }
             }
         }
+        return .delivered
     }
 
     package func add(_ link: any Link) {
@@ -147,7 +149,7 @@ extension TCPExchange {
         for member in members { polls.add(member.link.pollNumber, output: member.link.hasQueuedOutput) }
         let hasFresh = members.contains { $0.isFresh }
         let isWanted = isWoken.load(ordering: .acquiring) || hasFresh
-        polls.wait(nanoseconds: isWanted ? 0 : nanoseconds)
+        guard polls.wait(nanoseconds: isWanted ? 0 : nanoseconds) || hasFresh else { return false }
         if polls.isReady(0) {
             _ = waker.reset()
             waker.drain()

@@ -54,7 +54,7 @@ extension Assignment {
                 compute: try ProtobufField.text(raw.compute, field: "compute", limit: WireLimit.nameBytes),
                 rowShape: try decodedShape(of: raw),
                 tensorParallelSize: Int(raw.tensor_parallel_size), maximumRows: Int(raw.maximum_rows),
-                slots: try decodedSlots(of: raw))
+                slots: try SlotGroupCoding.decoded(raw.slots, count: raw.n_slots))
         }
     }
 
@@ -69,29 +69,8 @@ extension Assignment {
             raw.hidden_size = UInt32(rowShape.hiddenSize)
             raw.tensor_parallel_size = UInt32(tensorParallelSize)
             raw.maximum_rows = UInt32(maximumRows)
-            try fillSlots(of: &raw, memory)
+            (raw.n_slots, raw.slots) = try SlotGroupCoding.encoded(slots, memory)
         }
-    }
-
-    private func fillSlots(of raw: inout Cohort__Wire__Assignment, _ memory: ProtobufMemory) throws(ControlError) {
-        guard slots.count <= WireLimit.slotGroups else {
-            throw .tooLong(field: "slots", count: slots.count, limit: WireLimit.slotGroups)
-        }
-        var pointers: [UnsafeMutablePointer<Cohort__Wire__SlotGroup>?] = []
-        for group in slots {
-            guard group.experts.count <= WireLimit.expertsPerGroup else {
-                throw .tooLong(field: "experts", count: group.experts.count, limit: WireLimit.expertsPerGroup)
-            }
-            var rawGroup = Cohort__Wire__SlotGroup()
-            cohort__wire__slot_group__init(&rawGroup)
-            rawGroup.layer = UInt32(group.layer)
-            rawGroup.rank = UInt32(group.rank)
-            rawGroup.n_experts = group.experts.count
-            rawGroup.experts = memory.array(group.experts.map { UInt32($0) })
-            pointers.append(memory.array([rawGroup]))
-        }
-        raw.n_slots = pointers.count
-        raw.slots = memory.array(pointers)
     }
 }
 
@@ -103,21 +82,6 @@ private func decodedShape(of raw: Cohort__Wire__Assignment) throws(ControlError)
         throw .outOfRange(field: "hidden_size", value: UInt64(raw.hidden_size))
     }
     return RowShape(hiddenSize: Int(raw.hidden_size), dtype: dtype)
-}
-
-private func decodedSlots(of raw: Cohort__Wire__Assignment) throws(ControlError) -> [Assignment.SlotGroup] {
-    guard raw.n_slots <= WireLimit.slotGroups else {
-        throw .tooLong(field: "slots", count: raw.n_slots, limit: WireLimit.slotGroups)
-    }
-    var groups: [Assignment.SlotGroup] = []
-    for group in UnsafeBufferPointer(start: raw.slots, count: raw.n_slots).compactMap({ $0?.pointee }) {
-        guard group.n_experts <= WireLimit.expertsPerGroup else {
-            throw .tooLong(field: "experts", count: group.n_experts, limit: WireLimit.expertsPerGroup)
-        }
-        let experts = UnsafeBufferPointer(start: group.experts, count: group.n_experts).map { Int($0) }
-        groups.append(Assignment.SlotGroup(layer: Int(group.layer), rank: Int(group.rank), experts: experts))
-    }
-    return groups
 }
 
 extension ProtobufCodec<Cohort__Wire__Assignment> {

@@ -2,7 +2,9 @@ internal import Crypto
 internal import Foundation
 
 /// What every process of a cluster knows and nobody else does. Never printed.
-package struct ClusterSecret: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+package struct ClusterSecret: Sendable, CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
     /// Fewer bytes could be guessed from one recorded handshake.
     package static let minimumByteCount = 16
     private static let maximumByteCount = 4096
@@ -88,4 +90,5 @@ package struct ClusterSecret: Sendable, CustomStringConvertible, CustomDebugStri
 
     package var description: String { "ClusterSecret(redacted)" }
     package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -9,6 +9,7 @@ package enum ControlMessage: Sendable, Equatable {
     case failure(FailureReport)
     case goodbye(Goodbye)
     case heartbeat
+    case release(SlotRelease)
 
     /// Reads the payload of a frame of `kind`. Every field is held against its bound in `WireLimit`.
     package init(kind: FrameKind, payload: UnsafeRawBufferPointer) throws(ControlError) {
@@ -21,6 +22,7 @@ package enum ControlMessage: Sendable, Equatable {
         case .ready: self = .ready(try ReadyReport(decoding: payload))
         case .failure: self = .failure(try FailureReport(decoding: payload))
         case .goodbye: self = .goodbye(try Goodbye(decoding: payload))
+        case .release: self = .release(try SlotRelease(decoding: payload))
         case .heartbeat:
             guard payload.isEmpty else { throw .malformed(.heartbeat) }
             self = .heartbeat
@@ -40,6 +42,7 @@ package enum ControlMessage: Sendable, Equatable {
         case .failure(let message): try message.encoded()
         case .goodbye(let message): try message.encoded()
         case .heartbeat: []
+        case .release(let message): try message.encoded()
         }
     }
 
@@ -54,6 +57,7 @@ package enum ControlMessage: Sendable, Equatable {
         case .failure: .failure
         case .goodbye: .goodbye
         case .heartbeat: .heartbeat
+        case .release: .release
         }
     }
 }

@@ -9,6 +9,7 @@ package enum FrameKind: UInt8, Sendable, CaseIterable {
     case failure = 7
     case goodbye = 8
     case heartbeat = 9
+    case release = 10
     case dispatch = 64
     case combine = 65
 

@@ -165,12 +165,10 @@ package final class WorkerService: Sendable {
             try link.send(.progress(LoadProgress(loadedBytes: loaded, totalBytes: total)))
         }
         let session = WorkerSession(
-            shard: shard, assignment: assignment, config: checkpoint.config, processor: processor, time: time)
-        let held = shard.all
-        let report = ReadyReport(
-            loadedBytes: held.reduce(0) { $0 + $1.byteCount }, residentBytes: ResidentMemory.byteCount,
-            expertSlots: held.count)
+            shard: shard, assignment: assignment, checkpoint: checkpoint, processor: processor, exchange: exchange,
+            time: time)
         link.maximumPayload = session.maximumPayload
+        let report = session.report
         try link.send(.ready(report))
         observe(.ready(slots: report.expertSlots, loadedBytes: report.loadedBytes))
         return session
@@ -180,8 +178,11 @@ package final class WorkerService: Sendable {
     /// - Throws: `Stopped` when `stop` is called.
     private func serve(_ link: any Link, _ session: WorkerSession) throws {
         var end: Result<Void, any Error>?
+        let heartbeat = Heartbeat(on: link)
+        defer { withExtendedLifetime(heartbeat) {} }
         while end == nil {
             guard !isStopped else { throw Stopped() }
+            try session.welcomeLoaded(on: link)
             _ = exchange.wait(until: time.now() + Self.idleLimit, spin: Self.spin) { event in
                 guard end == nil else { return }
                 do {
@@ -209,9 +210,12 @@ package final class WorkerService: Sendable {
             }
             switch try ControlMessage(kind: header.kind, payload: payload) {
             case .goodbye: return true
+            case .assignment(let assignment): session.load(assignment, order: header.flight)
+            case .release(let release): session.remove(release.slots)
             case .failure(let report): throw WorkerError.refused(reason: report.message, status: report.status)
             case let other: throw WorkerError.unexpected(peer: link.peer, what: "a \(other.kind) message")
             }
+            return false
         }
     }
 

@@ -12,14 +12,19 @@ struct Cohort: ParsableCommand {
             cannot be reached.
             """,
         subcommands: [
-            GenerateCommand.self, WorkerCommand.self, PlanCommand.self, InspectCommand.self, SynthCommand.self,
+            GenerateCommand.self, ServeCommand.self, WorkerCommand.self, PlanCommand.self, InspectCommand.self,
+            SynthCommand.self,
         ])
 
-    static func main() {
+    @MainActor static func main() async {
         StandardStream.occupy()
         do {
             var command = try parseAsRoot()
-            try command.run()
+            if var service = command as? any AsyncParsableCommand {
+                try await service.run()
+            } else {
+                try command.run()
+            }
         } catch let failure as any Reportable {
             StandardStream.error("cohort: \(failure.report)\n")
             Foundation.exit(failure.exitStatus)

@@ -1,38 +1,31 @@
 internal import Foundation
 internal import Tokenization
 
-/// The text side of a completion: the prompt's tokens, and the completion's text where the checkpoint has a tokenizer.
+/// The text side of `generate`: the prompt's tokens, and the completion's text where the checkpoint has a tokenizer.
 struct CompletionText {
     let promptIDs: [Int]
-    private let tokenizer: Tokenizer?
+    private let text: ModelText
 
     init(folder: String, prompt: String?, promptIDs: String?, isChat: Bool) throws {
-        let hasTokenizer = FileManager.default.fileExists(atPath: folder + "/tokenizer.json")
-        tokenizer = hasTokenizer || prompt != nil ? try Tokenizer(folder: folder) : nil
+        text = try ModelText(folder: folder, needsTokenizer: prompt != nil)
         if let promptIDs {
             self.promptIDs = try Self.parse(promptIDs)
-        } else if let tokenizer, let prompt {
-            self.promptIDs = try Self.encode(prompt, tokenizer, folder: folder, isChat: isChat)
+        } else if let tokenizer = text.tokenizer, let prompt, isChat {
+            let message = ChatMessage(role: .user, content: prompt)
+            let chat = try ChatTemplate(folder: folder).render([message], addGenerationPrompt: true)
+            self.promptIDs = try tokenizer.encode(chat)
+        } else if let prompt {
+            self.promptIDs = try text.encode(prompt) ?? []
         } else {
             self.promptIDs = []
         }
     }
 
     /// "" without a tokenizer.
-    func decoded(_ ids: [Int]) -> String { tokenizer?.decode(ids) ?? "" }
-
-    func stream() -> Stream {
-        Stream(detokenizer: tokenizer.map { Detokenizer($0) })
-    }
+    func decoded(_ ids: [Int]) -> String { text.tokenizer?.decode(ids) ?? "" }
 
     /// Text as it comes, or ids where there is no tokenizer.
-    struct Stream {
-        fileprivate var detokenizer: Detokenizer?
-
-        mutating func append(_ id: Int) -> String { detokenizer?.append(id) ?? "\(id) " }
-
-        mutating func finish() -> String { detokenizer?.finish() ?? "" }
-    }
+    func stream() -> ModelText.Stream { text.stream() }
 
     private static func parse(_ text: String) throws -> [Int] {
         try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
@@ -41,17 +34,5 @@ struct CompletionText {
             }
             return id
         }
-    }
-
-    private static func encode(
-        _ prompt: String, _ tokenizer: Tokenizer, folder: String, isChat: Bool
-    ) throws -> [Int] {
-        guard isChat else {
-            let ids = try tokenizer.encode(prompt)
-            return if tokenizer.addsBOS, let bos = tokenizer.bosID { [bos] + ids } else { ids }
-        }
-        let template = try ChatTemplate(folder: folder)
-        return try tokenizer.encode(
-            try template.render([ChatMessage(role: .user, content: prompt)], addGenerationPrompt: true))
     }
 }

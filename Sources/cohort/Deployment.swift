@@ -86,9 +86,10 @@ final class Deployment {
         timeout: Duration, logger: Logger
     ) throws {
         let time = MonotonicTime()
+        let arrivals = Arrivals()
         let admission = Admission(
-            seats: seating.seats, secret: secret, exchange: try TCPExchange(listener: listener, time: time), time: time,
-            logger: logger)
+            seats: seating.seats, secret: secret, exchange: try TCPExchange(listener: listener, time: time),
+            arrivals: arrivals, time: time, logger: logger)
         let progress = ProgressLine(label: "loading experts")
         let ready = try admission.fill(until: time.now() + timeout) {
             try workers?.check(absent: admission.absent)
@@ -98,9 +99,9 @@ final class Deployment {
         progress.finish()
         let config = model.checkpoint.config
         let remote = RemoteExperts(
-            workers: ready, placement: seating.placement, exchange: try TCPExchange(time: time), time: time,
-            processor: model.processor, shape: seating.shape, expertsPerToken: config.expertsPerToken,
-            maximumTokens: model.maximumTokens)
+            workers: ready, placement: seating.placement, exchange: try TCPExchange(time: time), arrivals: arrivals,
+            time: time, processor: model.processor, shape: seating.shape, expertsPerToken: config.expertsPerToken,
+            maximumTokens: model.maximumTokens, sliceBytes: seating.sliceBytes, logger: logger)
         self.remote = remote
         self.admission = admission
         self.workers = workers

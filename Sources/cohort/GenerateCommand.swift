@@ -14,11 +14,8 @@ struct GenerateCommand: ParsableCommand {
         commandName: "generate", abstract: "Completes one prompt.",
         discussion: "The completion goes to standard output as it comes, everything else to standard error.")
 
-    @Argument(help: "The checkpoint folder.")
-    var model: String
-
-    @OptionGroup(title: "Cluster")
-    var cluster: ClusterOptions
+    @OptionGroup
+    var options: ModelOptions
 
     @OptionGroup(title: "Sampling")
     var sampling: SamplingOptions
@@ -50,20 +47,8 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: "Write every position's logits to this safetensors file.")
     var dumpLogits: String?
 
-    @Option(help: "Arithmetic: f32, or fast (bf16 into products, f32 accumulation).")
-    var compute = Compute.fast
-
-    @Option(help: "Prompt tokens in one pass.")
-    var prefillChunk = 256
-
-    @Option(help: "Cores to use. Default: all.")
-    var threads: Int?
-
     @Flag(help: "Print what each worker did to standard error.")
     var report = false
-
-    @Flag(help: "Log what happens in the cluster to standard error.")
-    var verbose = false
 
     func validate() throws {
         guard (prompt == nil) != (promptIDs == nil) else {
@@ -71,30 +56,24 @@ struct GenerateCommand: ParsableCommand {
         }
         if chat && prompt == nil { throw ValidationError("--chat needs --prompt TEXT") }
         if routing && !json { throw ValidationError("--routing adds to the JSON object: give --json too") }
-        guard 1...Self.maximumChunk ~= prefillChunk else {
-            throw ValidationError("--prefill-chunk is \(prefillChunk): give 1 to \(Self.maximumChunk)")
-        }
-        if let threads, !(1...Self.maximumThreads ~= threads) {
-            throw ValidationError("--threads is \(threads): give 1 to \(Self.maximumThreads)")
-        }
     }
 
     func run() throws {
-        let checkpoint = try Checkpoint(folder: model)
-        let text = try CompletionText(folder: model, prompt: prompt, promptIDs: promptIDs, isChat: chat)
+        let checkpoint = try Checkpoint(folder: options.model)
+        let text = try CompletionText(folder: options.model, prompt: prompt, promptIDs: promptIDs, isChat: chat)
         let request = GenerationRequest(
             promptIDs: text.promptIDs, maximumTokens: maxTokens, sampling: sampling.parameters,
             stopIDs: ignoreEOS ? [] : Set(checkpoint.config.eosTokenIDs), topCount: topLogprobs, keeps: keeps)
         try Engine.validate(request, for: checkpoint.config, cachePositions: .max)
         let logits = try dumpLogits.map { try LogitsFile(path: $0) }
-        let processor = Processor(threads: threads ?? Machine.coreCount, compute: compute)
+        let processor = options.processor()
         let decoder = try DecoderModel(from: checkpoint, predicts: keeps.contains(.prediction))
         let positions = request.promptIDs.count + maxTokens
-        let deployment = try deploy(checkpoint, decoder, processor, maximumTokens: prefillChunk)
+        let deployment = try options.deploy(checkpoint, decoder, processor)
         defer { deployment.close() }
         let engine = Engine(
             model: decoder, experts: deployment.experts, processor: processor,
-            limits: .init(prefillChunk: prefillChunk, cachePositions: positions))
+            limits: .init(prefillChunk: options.prefillChunk, cachePositions: positions))
         let sequence = try generate(request, engine, text)
         try logits?.write(sequence.record, vocabularySize: checkpoint.config.vocabularySize)
         if json {
@@ -119,41 +98,10 @@ struct GenerateCommand: ParsableCommand {
         return sequence
     }
 
-    private func deploy(
-        _ checkpoint: Checkpoint, _ decoder: DecoderModel, _ processor: Processor, maximumTokens: Int
-    ) throws -> Deployment {
-        let config = checkpoint.config
-        let layerCount = config.layerCount + (decoder.prediction == nil ? 0 : 1)
-        let model = Deployment.Model(
-            checkpoint: checkpoint, processor: processor, exchange: .standard(for: compute),
-            expertLayers: Array(config.denseLayerCount..<layerCount), maximumTokens: maximumTokens)
-        var logger = Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = verbose ? .info : .warning
-        if let file = cluster.cluster {
-            let config = try ClusterConfig(file: file)
-            let parallelism = try Parallelism(
-                tensor: cluster.tensorParallelSize ?? config.parallelism.tensor,
-                pipeline: cluster.pipelineParallelSize ?? config.parallelism.pipeline, workers: config.workers.count)
-            return try Deployment(model, cluster: config, parallelism: parallelism, logger: logger)
-        }
-        let count = cluster.local ?? 0
-        let isSplit = [cluster.tensorParallelSize, cluster.pipelineParallelSize].contains { ($0 ?? 1) != 1 }
-        guard count > 0 || isSplit else { return try Deployment(local: model) }
-        let parallelism = try Parallelism(
-            tensor: cluster.tensorParallelSize ?? 1, pipeline: cluster.pipelineParallelSize ?? 1, workers: count)
-        return try Deployment(model, localWorkers: count, parallelism: parallelism, logger: logger)
-    }
-
     private var keeps: GenerationRequest.Keeps {
         var keeps: GenerationRequest.Keeps = []
         if routing { keeps.insert(.routing) }
         if dumpLogits != nil { keeps.formUnion([.logits, .prediction]) }
         return keeps
     }
-
-    /// Far beyond what one pass gains by.
-    private static let maximumChunk = 8192
-    private static let maximumThreads = 1024
 }
-
-extension Compute: ExpressibleByArgument {}

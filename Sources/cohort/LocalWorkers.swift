@@ -18,6 +18,8 @@ final class LocalWorkers {
                 "--threads", "\(threads)", "--memory", "\(memoryBytes)", "--quiet", "--local",
                 "--connect-timeout", "\(Self.connectTimeoutSeconds)",
             ]
+            // A service manager listens to the coordinator alone.
+            process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "NOTIFY_SOCKET" }
             let input = Pipe()
             process.standardInput = input
             process.standardOutput = FileHandle.nullDevice

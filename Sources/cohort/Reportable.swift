@@ -45,6 +45,16 @@ struct WorkError: Reportable, CustomStringConvertible {
     }
 }
 
+/// A file, given by a flag, that is missing or broken.
+struct InputError: Reportable, CustomStringConvertible {
+    let description: String
+    var exitStatus: Int32 { ExitStatus.badInput }
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
 extension CheckpointError: Reportable {
     var exitStatus: Int32 { kind == .unwritable ? ExitStatus.failed : ExitStatus.badInput }
 }
@@ -85,7 +95,7 @@ extension AdmissionError: Reportable {
     var exitStatus: Int32 { ExitStatus.unreachable }
 }
 
-extension WorkerLost: Reportable {
+extension ExpertsLost: Reportable {
     var exitStatus: Int32 { ExitStatus.unreachable }
 }
 

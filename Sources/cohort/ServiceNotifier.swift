@@ -8,11 +8,17 @@ struct ServiceNotifier: Sendable {
 
     func notify(_ stage: WorkerService.Stage) {
         switch stage {
-        case .connecting: send("STATUS=dialling the coordinator")
-        case .loading: send("STATUS=loading experts")
-        case .ready(let slots, let bytes): send("READY=1\nSTATUS=holds \(slots) experts, \(Amount.bytes(bytes))")
+        case .connecting: notify(status: "dialling the coordinator")
+        case .loading: notify(status: "loading experts")
+        case .ready(let slots, let bytes): notifyReady(status: "holds \(slots) experts, \(Amount.bytes(bytes))")
         }
     }
+
+    func notify(status: String) { send("STATUS=\(status)") }
+
+    func notifyReady(status: String) { send("READY=1\nSTATUS=\(status)") }
+
+    func notifyStopping(status: String) { send("STOPPING=1\nSTATUS=\(status)") }
 
     private func send(_ message: String) {
         guard let path, !path.isEmpty else { return }

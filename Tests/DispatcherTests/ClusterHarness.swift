@@ -12,53 +12,82 @@ import Worker
 
 /// A coordinator's experts with workers on threads of this process, joined over loopback.
 final class ClusterHarness {
+    static let maximumTokens = 24
+
     let experts: RemoteExperts
-    private let services: [WorkerService]
-    private let ended: DispatchGroup
+    private let admission: Admission
+    private let secret = ClusterSecret.random()
+    private let port: Int
+    private var services: [Int: WorkerService] = [:]
+    private let ended = DispatchGroup()
 
     init(
-        _ checkpoint: Checkpoint, placement: Placement, compute: Compute, exchange: ExchangeDType, maximumTokens: Int
+        _ checkpoint: Checkpoint, placement: Placement, compute: Compute, exchange: ExchangeDType, maximumTokens: Int,
+        limits: RemoteExperts.Limits = .init()
     ) throws {
         let time = MonotonicTime()
-        let secret = ClusterSecret.random()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let count = placement.parallelism.workers
         let seating = try Seating(
             checkpoint, placement: placement, compute: compute, exchange: exchange, maximumRows: maximumTokens,
             applicants: (0..<count).map { Seating.Applicant(name: "worker-\($0)") })
         let listener = try TCPListener(host: "127.0.0.1", port: 0)
+        let arrivals = Arrivals()
         let admission = Admission(
-            seats: seating.seats, secret: secret, exchange: try TCPExchange(listener: listener), time: time,
-            logger: logger)
+            seats: seating.seats, secret: secret, exchange: try TCPExchange(listener: listener), arrivals: arrivals,
+            time: time, logger: logger)
+        port = listener.port
         // Workers dial in another order than they are seated.
-        let services = try (0..<count).reversed().map { index in
-            WorkerService(
-                .init(
-                    name: "worker-\(index)", host: "127.0.0.1", port: listener.port, modelPath: nil,
-                    memoryBytes: 1 << 30, threads: 1, patience: .seconds(10)),
-                secret: secret, exchange: try TCPExchange(), time: time, logger: logger)
-        }
-        let ended = DispatchGroup()
-        for service in services {
-            ended.enter()
-            Thread.detachNewThread {
-                try? service.run()
-                ended.leave()
-            }
+        for index in (0..<count).reversed() {
+            services[index] = try Self.start(index, port: port, secret: secret, ended: ended)
         }
         let ready = try admission.fill(until: time.now() + .seconds(30))
         experts = RemoteExperts(
-            workers: ready, placement: placement, exchange: try TCPExchange(), time: time,
+            workers: ready, placement: placement, exchange: try TCPExchange(), arrivals: arrivals, time: time,
             processor: Processor(threads: 1, compute: compute), shape: seating.shape,
-            expertsPerToken: checkpoint.config.expertsPerToken, maximumTokens: maximumTokens)
-        self.services = services
-        self.ended = ended
+            expertsPerToken: checkpoint.config.expertsPerToken, maximumTokens: maximumTokens,
+            sliceBytes: seating.sliceBytes, limits: limits, logger: logger)
+        self.admission = admission
+        Thread.detachNewThread { admission.guardDoor() }
+    }
+
+    /// Ends a worker without a goodbye.
+    func kill(_ index: Int) { services.removeValue(forKey: index)?.stop() }
+
+    /// Ends every worker, and waits until they have ended.
+    func killAll() {
+        for index in services.keys { kill(index) }
+        _ = ended.wait(timeout: .now() + 10)
+    }
+
+    /// Starts a worker under the name of one that was killed.
+    func restart(_ index: Int) throws {
+        services[index] = try Self.start(index, port: port, secret: secret, ended: ended)
     }
 
     /// - Returns: whether all workers have ended in time.
     func close() -> Bool {
+        admission.close()
         experts.close()
         return ended.wait(timeout: .now() + 10) == .success
+    }
+
+    private static func start(
+        _ index: Int, port: Int, secret: ClusterSecret, ended: DispatchGroup
+    ) throws -> WorkerService {
+        let service = WorkerService(
+            .init(
+                name: "worker-\(index)", host: "127.0.0.1", port: port, modelPath: nil, memoryBytes: 1 << 30,
+                threads: 1,
+                patience: .seconds(10)),
+            secret: secret, exchange: try TCPExchange(), time: MonotonicTime(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        ended.enter()
+        Thread.detachNewThread {
+            try? service.run()
+            ended.leave()
+        }
+        return service
     }
 }
 
@@ -82,10 +111,14 @@ struct RandomBatch {
     }
 
     /// What the experts make of the batch, added to a zero output.
-    func output(of experts: any RoutedExperts, layer: Int) throws -> [Float] {
+    /// - Parameter meanwhile: called while the answers are under way.
+    func output(
+        of experts: any RoutedExperts, layer: Int, meanwhile: () -> Void = {}
+    ) throws -> [Float] {
         let output = AlignedBuffer<Float>(count: hidden.count)
         return try withExtendedLifetime((hidden, output)) {
             let flight = try experts.dispatch(hidden.pointer, to: routing, layer: layer)
+            meanwhile()
             try experts.combine(flight, into: output.pointer)
             return Array(UnsafeBufferPointer(start: output.pointer, count: output.count))
         }

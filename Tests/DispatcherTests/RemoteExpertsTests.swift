@@ -8,38 +8,6 @@ import Testing
 
 @Suite(.serialized) struct RemoteExpertsTests {
     private static let fixture = Fixture("v2-lite")
-    private static let maximumTokens = 24
-
-    private func local(_ checkpoint: Checkpoint, _ compute: Compute, _ exchange: ExchangeDType) throws -> LocalExperts {
-        let config = checkpoint.config
-        return LocalExperts(
-            shard: try ExpertShard(allOf: checkpoint, layers: Array(config.expertLayers)),
-            processor: Processor(threads: 2, compute: compute), hiddenSize: config.hiddenSize,
-            expertsPerToken: config.expertsPerToken, maximumTokens: Self.maximumTokens, exchange: exchange)
-    }
-
-    /// Every slice on a random worker of its stage, its expert's slices on distinct ones.
-    private func randomPlacement(
-        _ config: ModelConfig, _ parallelism: Parallelism, using generator: inout SplitMix
-    ) throws -> Placement {
-        let stages = try Stage.cut(
-            layers: Array(config.expertLayers), parallelism: parallelism,
-            workerWeights: Array(repeating: 1, count: parallelism.workers))
-        var holders: [Slot: Int] = [:]
-        for stage in stages {
-            for layer in stage.layers {
-                for expert in 0..<config.expertCount {
-                    let workers = stage.workers.shuffled(using: &generator)
-                    for rank in 0..<parallelism.tensor {
-                        holders[Slot(layer: layer, expert: expert, rank: rank)] = workers[rank]
-                    }
-                }
-            }
-        }
-        return try Placement(epoch: 3, parallelism: parallelism, stages: stages, experts: config.expertCount) {
-            holders[$0].map { [$0] } ?? []
-        }
-    }
 
     @Test(
         "over any placement, dispatch and combine give what the experts in this process give, bit for bit",
@@ -50,12 +18,12 @@ import Testing
         let checkpoint = try Checkpoint(folder: Self.fixture.model)
         let config = checkpoint.config
         let parallelism = try Parallelism(tensor: split.0, pipeline: split.1, workers: split.2)
-        let placement = try randomPlacement(config, parallelism, using: &generator)
-        let local = try local(checkpoint, arithmetic.0, arithmetic.1)
+        let placement = try Placement.random(config, parallelism, using: &generator)
+        let local = try LocalExperts.whole(checkpoint, arithmetic.0, arithmetic.1)
         let cluster = try ClusterHarness(
             checkpoint, placement: placement, compute: arithmetic.0, exchange: arithmetic.1,
-            maximumTokens: Self.maximumTokens)
-        for tokens in [1, 2, 7, Self.maximumTokens] {
+            maximumTokens: ClusterHarness.maximumTokens)
+        for tokens in [1, 2, 7, ClusterHarness.maximumTokens] {
             for layer in config.expertLayers {
                 let batch = RandomBatch(tokens: tokens, config: config, using: &generator)
                 let expected = try batch.output(of: local, layer: layer)
@@ -72,13 +40,13 @@ import Testing
         let config = checkpoint.config
         var generator = SplitMix(seed: 99)
         let batch = RandomBatch(tokens: 9, config: config, using: &generator)
-        let whole = try batch.output(of: local(checkpoint, .f32, .f32), layer: config.denseLayerCount)
+        let whole = try batch.output(of: LocalExperts.whole(checkpoint, .f32, .f32), layer: config.denseLayerCount)
         var first: [Float]?
         for workers in [3, 4, 7] {
             let parallelism = try Parallelism(tensor: 3, pipeline: 1, workers: workers)
             let cluster = try ClusterHarness(
-                checkpoint, placement: randomPlacement(config, parallelism, using: &generator), compute: .f32,
-                exchange: .f32, maximumTokens: Self.maximumTokens)
+                checkpoint, placement: Placement.random(config, parallelism, using: &generator), compute: .f32,
+                exchange: .f32, maximumTokens: ClusterHarness.maximumTokens)
             let output = try batch.output(of: cluster.experts, layer: config.denseLayerCount)
             #expect(output == first ?? output)
             first = output
@@ -95,9 +63,9 @@ import Testing
         var generator = SplitMix(seed: 4)
         let parallelism = try Parallelism(tensor: 1, pipeline: 2, workers: 4)
         let cluster = try ClusterHarness(
-            checkpoint, placement: randomPlacement(config, parallelism, using: &generator), compute: .fast,
-            exchange: .bf16, maximumTokens: Self.maximumTokens)
-        let local = try local(checkpoint, .fast, .bf16)
+            checkpoint, placement: Placement.random(config, parallelism, using: &generator), compute: .fast,
+            exchange: .bf16, maximumTokens: ClusterHarness.maximumTokens)
+        let local = try LocalExperts.whole(checkpoint, .fast, .bf16)
         let layers = Array(config.expertLayers)
         let batches = layers.map { _ in RandomBatch(tokens: 11, config: config, using: &generator) }
         let flights = try zip(batches, layers).map {

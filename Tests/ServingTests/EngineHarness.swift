@@ -17,7 +17,10 @@ struct EngineHarness {
         self.threads = threads
     }
 
-    func engine(prefillChunk: Int = 64, cachePositions: Int = 4096) throws -> Engine {
+    /// - Parameter wrap: puts something between the engine and the experts.
+    func engine(
+        prefillChunk: Int = 64, cachePositions: Int = 4096, wrap: (any RoutedExperts) -> any RoutedExperts = { $0 }
+    ) throws -> Engine {
         let config = checkpoint.config
         let processor = Processor(threads: threads, compute: compute)
         let model = try DecoderModel(from: checkpoint, predicts: true)
@@ -27,7 +30,7 @@ struct EngineHarness {
             hiddenSize: config.hiddenSize, expertsPerToken: config.expertsPerToken, maximumTokens: prefillChunk,
             exchange: .standard(for: compute))
         return Engine(
-            model: model, experts: experts, processor: processor,
+            model: model, experts: wrap(experts), processor: processor,
             limits: .init(prefillChunk: prefillChunk, cachePositions: cachePositions))
     }
 

@@ -24,6 +24,7 @@ typedef struct Cohort__Wire__Progress Cohort__Wire__Progress;
 typedef struct Cohort__Wire__Ready Cohort__Wire__Ready;
 typedef struct Cohort__Wire__Failure Cohort__Wire__Failure;
 typedef struct Cohort__Wire__Goodbye Cohort__Wire__Goodbye;
+typedef struct Cohort__Wire__Release Cohort__Wire__Release;
 typedef struct Cohort__Wire__Heartbeat Cohort__Wire__Heartbeat;
 
 
@@ -158,6 +159,20 @@ struct  Cohort__Wire__Goodbye
 #define COHORT__WIRE__GOODBYE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__goodbye__descriptor) \
     , (char *)protobuf_c_empty_string }
+
+
+/*
+ * Slots that a worker need not hold any more.
+ */
+struct  Cohort__Wire__Release
+{
+  ProtobufCMessage base;
+  size_t n_slots;
+  Cohort__Wire__SlotGroup **slots;
+};
+#define COHORT__WIRE__RELEASE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__release__descriptor) \
+    , 0,NULL }
 
 
 struct  Cohort__Wire__Heartbeat
@@ -340,6 +355,25 @@ Cohort__Wire__Goodbye *
 void   cohort__wire__goodbye__free_unpacked
                      (Cohort__Wire__Goodbye *message,
                       ProtobufCAllocator *allocator);
+/* Cohort__Wire__Release methods */
+void   cohort__wire__release__init
+                     (Cohort__Wire__Release         *message);
+size_t cohort__wire__release__get_packed_size
+                     (const Cohort__Wire__Release   *message);
+size_t cohort__wire__release__pack
+                     (const Cohort__Wire__Release   *message,
+                      uint8_t             *out);
+size_t cohort__wire__release__pack_to_buffer
+                     (const Cohort__Wire__Release   *message,
+                      ProtobufCBuffer     *buffer);
+Cohort__Wire__Release *
+       cohort__wire__release__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cohort__wire__release__free_unpacked
+                     (Cohort__Wire__Release *message,
+                      ProtobufCAllocator *allocator);
 /* Cohort__Wire__Heartbeat methods */
 void   cohort__wire__heartbeat__init
                      (Cohort__Wire__Heartbeat         *message);
@@ -388,6 +422,9 @@ typedef void (*Cohort__Wire__Failure_Closure)
 typedef void (*Cohort__Wire__Goodbye_Closure)
                  (const Cohort__Wire__Goodbye *message,
                   void *closure_data);
+typedef void (*Cohort__Wire__Release_Closure)
+                 (const Cohort__Wire__Release *message,
+                  void *closure_data);
 typedef void (*Cohort__Wire__Heartbeat_Closure)
                  (const Cohort__Wire__Heartbeat *message,
                   void *closure_data);
@@ -406,6 +443,7 @@ extern const ProtobufCMessageDescriptor cohort__wire__progress__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__ready__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__failure__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__goodbye__descriptor;
+extern const ProtobufCMessageDescriptor cohort__wire__release__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__heartbeat__descriptor;
 
 PROTOBUF_C__END_DECLS

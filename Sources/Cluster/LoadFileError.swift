@@ -1,0 +1,43 @@
+/// What is wrong with a file of load statistics, in which field, and how to mend it.
+package struct LoadFileError: Error, Hashable, Sendable {
+    package enum Problem: Error, Hashable, Sendable {
+        case syntax(reason: String)
+        case otherFormat(found: String)
+        case otherVersion(found: Int, known: Int)
+        case missing(field: String)
+        case wrongType(field: String, expected: String)
+        case invalid(field: String, value: String, expected: String)
+        case wrongCount(field: String, found: Int, expected: Int)
+        /// Two records, or a record and the running model, that do not belong together.
+        case otherModel(field: String)
+    }
+
+    /// nil where two values in memory do not fit each other.
+    package let file: String?
+    package let problem: Problem
+}
+
+extension LoadFileError: CustomStringConvertible {
+    package var description: String { "\(file ?? "the load statistics"): \(what)" }
+
+    private var what: String {
+        switch problem {
+        case .syntax(let reason):
+            "not valid JSON (\(reason)): record the file again"
+        case .otherFormat(let found):
+            "'format' is '\(found)', not '\(LoadFile.format)': name a file that 'cohort rebalance --record' wrote"
+        case .otherVersion(let found, let known):
+            "'version' is \(found), and this program reads \(known): record the file again"
+        case .missing(let field):
+            "lacks '\(field)': record the file again"
+        case .wrongType(let field, let expected):
+            "'\(field)' is no \(expected): record the file again"
+        case .invalid(let field, let value, let expected):
+            "'\(field)' is \(value): give \(expected)"
+        case .wrongCount(let field, let found, let expected):
+            "'\(field)' has \(found) entries: give \(expected)"
+        case .otherModel(let field):
+            "'\(field)' differs, so this is the record of another model: record it with the model that runs"
+        }
+    }
+}

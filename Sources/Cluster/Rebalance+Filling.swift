@@ -1,0 +1,132 @@
+extension Rebalance {
+    /// Starts the fills that the throttle lets through. What mends a gap is not held back.
+    mutating func startFills(at now: Duration, _ actions: inout [Action]) {
+        guard case .filling(var migration) = phase else { return }
+        let isUrgent = !holdings.isWhole
+        var held: [PlacementChange.Fill] = []
+        var isOpen = true
+        for fill in migration.waiting {
+            let isLeaving = leaving.contains { $0.free.slot == fill.slot && $0.free.worker == fill.worker }
+            if isOpen, !isLeaving, migration.activeCount(of: fill.worker) < throttle.maximumPerWorker {
+                isOpen = isUrgent || throttle.start(byteCount: fill.byteCount, at: now)
+                if isOpen {
+                    start(fill, &migration, &actions)
+                } else {
+                    held.append(fill)
+                }
+            } else {
+                held.append(fill)
+            }
+        }
+        migration.waiting = held
+        phase = .filling(migration)
+    }
+
+    /// A report about a fill that was given up meanwhile is of no interest: the worker was told to drop it.
+    mutating func finishFill(_ number: Int) {
+        guard case .filling(var migration) = phase, let fill = migration.active.removeValue(forKey: number) else {
+            return
+        }
+        migration.noteDone(fill)
+        phase = .filling(migration)
+    }
+
+    /// A worker that could not send is done without: the target reads the checkpoint. Else the whole request fails.
+    mutating func failFill(_ number: Int, _ reason: String, _ actions: inout [Action]) {
+        guard case .filling(var migration) = phase, let fill = migration.active.removeValue(forKey: number) else {
+            return
+        }
+        if case .worker = fill.source {
+            let again = PlacementChange.Fill(
+                slot: fill.slot, worker: fill.worker, source: .checkpoint, byteCount: fill.byteCount)
+            start(again, &migration, &actions)
+            phase = .filling(migration)
+            return
+        }
+        giveUp(migration, &actions)
+        finish(
+            migration.request, .failed(reason: "worker \(fill.worker) cannot fill \(fill.slot): \(reason)"), &actions)
+    }
+
+    /// Puts the change in force.
+    mutating func switchOver(_ actions: inout [Action]) {
+        guard case .switching(let migration) = phase else { return }
+        holdings.apply(migration.change)
+        publish(&actions)
+        leaving += migration.change.frees.map { ($0, epoch) }
+        releaseInNeed(&actions)
+        phase = .draining(migration)
+    }
+
+    mutating func release(before epoch: UInt32, _ actions: inout [Action]) {
+        actions += leaving.filter { $0.epoch <= epoch }.map { .free($0.free) }
+        leaving.removeAll { $0.epoch <= epoch }
+    }
+
+    /// While somebody waits for a slot that nobody holds, flights do not end, so their slots are not waited for:
+    /// dispatches and commands reach a worker in order, and what was sent before is still answered.
+    private mutating func releaseInNeed(_ actions: inout [Action]) {
+        if !holdings.isWhole { release(before: epoch, &actions) }
+    }
+
+    /// Takes a worker out of everything. Slots that it alone held come from where else they are in memory, be it that
+    /// they were to be freed or have just been filled; the rest is for a repair.
+    mutating func lose(_ worker: Int, _ actions: inout [Action]) {
+        holdings.removeAll(of: worker)
+        leaving.removeAll { $0.free.worker == worker }
+        queue.removeAll { $0.worker == worker }
+        for entry in leaving where holdings.holders(of: entry.free.slot).isEmpty {
+            holdings.add(entry.free.slot, to: entry.free.worker)
+        }
+        leaving.removeAll { holdings.holders(of: $0.free.slot).contains($0.free.worker) }
+        abandon(after: worker, &actions)
+        publish(&actions)
+        releaseInNeed(&actions)
+        if !queue.contains(.repair) { queue.insert(.repair, at: 0) }
+    }
+
+    private mutating func start(
+        _ fill: PlacementChange.Fill, _ migration: inout Migration, _ actions: inout [Action]
+    ) {
+        migration.active[nextFill] = fill
+        actions.append(.fill(nextFill, fill))
+        nextFill += 1
+    }
+
+    private mutating func publish(_ actions: inout [Action]) {
+        epoch += 1
+        actions.append(.publish(epoch: epoch))
+        let missing = holdings.missing
+        if !missing.isEmpty { actions.append(.missing(missing)) }
+    }
+
+    /// Ends the request under way because a worker was lost. What is to happen all the same is asked for again.
+    private mutating func abandon(after worker: Int, _ actions: inout [Action]) {
+        guard let request = current else { return }
+        switch phase {
+        case .filling(let migration), .switching(let migration): giveUp(migration, lost: worker, &actions)
+        case .idle, .planning, .draining, .failed: break
+        }
+        switch request {
+        case .admit(let other) where other != worker, .drain(let other) where other != worker:
+            phase = .idle
+            queue.insert(request, at: 0)
+        case .admit, .drain, .rebalance, .repair:
+            finish(request, .failed(reason: "worker \(worker) was lost meanwhile"), &actions)
+        }
+    }
+
+    /// Drops what was filled for a change that will not come, but keeps what nobody else holds.
+    private mutating func giveUp(_ migration: Migration, lost: Int? = nil, _ actions: inout [Action]) {
+        for fill in migration.done where fill.worker != lost {
+            if holdings.holders(of: fill.slot).isEmpty {
+                holdings.add(fill.slot, to: fill.worker)
+            } else {
+                actions.append(.free(PlacementChange.Free(slot: fill.slot, worker: fill.worker)))
+            }
+        }
+        for (_, fill) in migration.active.sorted(by: { $0.key < $1.key }) where fill.worker != lost {
+            actions.append(.free(PlacementChange.Free(slot: fill.slot, worker: fill.worker)))
+        }
+    }
+}

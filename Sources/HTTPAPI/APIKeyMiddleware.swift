@@ -1,0 +1,15 @@
+internal import Hummingbird
+
+/// Lets through who shows the key.
+struct APIKeyMiddleware: RouterMiddleware {
+    typealias Context = APIContext
+
+    let key: APIKey
+
+    func handle(
+        _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        guard key.isShown(by: request.headers[.authorization]) else { throw APIError.unauthorized }
+        return try await next(request, context)
+    }
+}

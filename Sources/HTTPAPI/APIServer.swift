@@ -1,0 +1,124 @@
+internal import Foundation
+package import Hummingbird
+package import Logging
+package import Serving
+internal import ServiceLifecycle
+
+/// The OpenAI-compatible HTTP server of one model. On graceful shutdown it takes no more requests and lets those that
+/// run finish, up to a bound.
+package struct APIServer: Service {
+    package struct Limits: Sendable {
+        /// The longest that a request's body may take to arrive.
+        package var body = Duration.seconds(30)
+        /// The longest that a client may leave a part of its answer unread.
+        package var write = Duration.seconds(60)
+        /// The longest that requests may go on after a shutdown has begun.
+        package var drain = Duration.seconds(60)
+        /// Connections at once; more wait to be accepted.
+        package var connections = 1024
+
+        package init() {}
+    }
+
+    /// What an operator is told.
+    package enum Stage: Sendable {
+        case listening(port: Int)
+        case stopping
+    }
+
+    private let host: String
+    private let port: Int
+    private let key: APIKey?
+    private let model: ServedModel
+    private let runner: EngineRunner
+    private let limits: Limits
+    private let logger: Logger
+    private let workers: @Sendable () -> [WorkerCounters]
+    private let observe: @Sendable (Stage) -> Void
+    private let metrics = RequestMetrics()
+
+    /// - Parameters:
+    ///   - port: 0 lets the system choose.
+    ///   - key: what clients must show under /v1; nil: nothing.
+    ///   - workers: called for each scrape of the metrics.
+    package init(
+        host: String, port: Int, key: APIKey?, model: ServedModel, runner: EngineRunner, limits: Limits = Limits(),
+        logger: Logger, workers: @escaping @Sendable () -> [WorkerCounters] = { [] },
+        observe: @escaping @Sendable (Stage) -> Void = { _ in }
+    ) {
+        self.host = host
+        self.port = port
+        self.key = key
+        self.model = model
+        self.runner = runner
+        self.limits = limits
+        self.logger = logger
+        self.workers = workers
+        self.observe = observe
+    }
+
+    package func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await application().run()
+        } onGracefulShutdown: {
+            observe(.stopping)
+            runner.stop(by: .now + limits.drain)
+        }
+    }
+
+    package func application() -> some ApplicationProtocol {
+        Application(
+            router: router(), server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds))),
+            configuration: .init(
+                address: .hostname(host, port: port), serverName: "cohort",
+                availableConnectionsDelegate: .maximum(limits.connections, logger: logger)),
+            onServerRunning: { channel in observe(.listening(port: channel.localAddress?.port ?? port)) },
+            logger: logger)
+    }
+
+    private func router() -> Router<APIContext> {
+        let router = Router(context: APIContext.self)
+        router.add(middleware: ErrorMiddleware())
+        router.get("health") { _, _ in health() }
+        router.get("metrics") { _, _ in
+            let text = PrometheusText(metrics.values, runner.load, workers()).text
+            return Self.response(.ok, "text/plain; version=0.0.4; charset=utf-8", Array(text.utf8))
+        }
+        let group = router.group("v1")
+        if let key { group.add(middleware: APIKeyMiddleware(key: key)) }
+        group.get("models") { _, _ in Self.json(ServedModel.List(data: [model.card])) }
+        group.get("models/:model") { _, context in
+            let name = context.parameters.get("model") ?? ""
+            guard name == model.name else { throw APIError.unknownModel(name, known: model.name) }
+            return Self.json(model.card)
+        }
+        let completions = CompletionHandler(model: model, runner: runner, metrics: metrics, limits: limits)
+        group.post("completions") { try await completions.respond($0, $1) }
+        return router
+    }
+
+    private struct Health: Encodable {
+        let status: String
+        let reason: String?
+    }
+
+    /// 200 while requests are taken and the last step went well.
+    private func health() -> Response {
+        let load = runner.load
+        if load.isStopping { return Self.json(Health(status: "stopping", reason: nil), .serviceUnavailable) }
+        guard let failure = load.failure else { return Self.json(Health(status: "ok", reason: nil)) }
+        return Self.json(Health(status: "failing", reason: failure), .serviceUnavailable)
+    }
+
+    private static func json(_ value: some Encodable, _ status: HTTPResponse.Status = .ok) -> Response {
+        response(status, "application/json", JSONText.encode(value))
+    }
+
+    private static func response(_ status: HTTPResponse.Status, _ type: String, _ bytes: [UInt8]) -> Response {
+        Response(
+            status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    /// How long a connection without a request is kept.
+    private static let idleSeconds: Int64 = 75
+}

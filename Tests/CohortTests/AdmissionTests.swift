@@ -115,6 +115,8 @@ import Testing
             let outcome = try await scene.run(
                 program: "/usr/bin/timeout", ["10", RunningProgram.cohort] + worker + ["--connect-timeout", "1"])
             #expect(outcome.status == 69 && outcome.error.contains("127.0.0.1:\(cluster.port)"), "\(outcome)")
+            let local = try await scene.run(worker + ["--connect-timeout", "1", "--local", "--quiet"])
+            #expect(local.status == 69 && local.error.isEmpty, "a coordinator's own worker: \(local)")
             let coordinator = try cluster.startCoordinator(Self.model, Self.prompt)
             let first = try cluster.startWorker("worker-1")
             try await expectEnd(coordinator, status: 69, "worker-2 (it has not connected)")

@@ -48,15 +48,18 @@ let package = Package(
                 "Kernels", "Checkpoint", "Experts", "Cluster", "Wire", "Transport",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .swift(
+            "Bench", ["Kernels", "Checkpoint", "Experts", "Model", "Serving", "Cluster", "Transport"]),
         .executableTarget(
             name: "cohort",
             dependencies: [
-                "Kernels", "Checkpoint", "Experts", "Model", "Tokenization", "Serving", "Wire", "Transport", "Cluster",
+                "Bench", "Kernels", "Checkpoint", "Experts", "Model", "Tokenization", "Serving", "Wire", "Transport", "Cluster",
                 "Dispatcher", "Worker", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .tests("BenchTests", ["Bench", "Kernels", "Checkpoint", "Cluster"]),
         .tests("KernelsTests", ["Kernels", "CKernels"]),
         .tests("CheckpointTests", ["Checkpoint", "Kernels"], exclude: ["Fixtures"]),
         .tests("TokenizationTests", ["Tokenization"], exclude: ["Fixtures"]),

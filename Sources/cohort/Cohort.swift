@@ -13,6 +13,7 @@ struct Cohort: ParsableCommand {
             """,
         subcommands: [
             GenerateCommand.self, WorkerCommand.self, PlanCommand.self, InspectCommand.self, SynthCommand.self,
+            BenchCommand.self,
         ])
 
     static func main() {

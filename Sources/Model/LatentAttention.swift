@@ -52,7 +52,7 @@ struct LatentAttention {
         let input = workspace.hiddenOperand.load(hidden, rows: rows, columns: config.hiddenSize, processor)
         makeTurns(batch, rotary, workspace)
         makeQueries(input, rotary, workspace)
-        remember(input, batch, rotary, workspace)
+        remember(batch, rotary, workspace)
         for first in stride(from: 0, to: rows, by: Workspace.attentionTile) {
             attend(first..<min(first + Workspace.attentionTile, rows), batch, rotary, workspace)
         }
@@ -68,16 +68,16 @@ struct LatentAttention {
         }
     }
 
-    /// workspace.queries [rows, heads, nope + rope], the rope part rotated.
+    /// workspace.queries [rows, heads, nope + rope], the rope part rotated, and workspace.latents [rows, latent + rope].
     private func makeQueries(_ input: Activations, _ rotary: Rotary, _ workspace: Workspace) {
         let processor = workspace.processor
         let queries = workspace.queries.pointer
         switch query {
         case .whole(let matrix):
-            processor.multiply(input, by: matrix, into: queries)
+            processor.multiply(input, by: (matrix, latentDown), into: (queries, workspace.latents.pointer))
         case .lowRank(let down, let norm, let up):
             let ranks = workspace.queryRanks.pointer
-            processor.multiply(input, by: down, into: ranks)
+            processor.multiply(input, by: (down, latentDown), into: (ranks, workspace.latents.pointer))
             norm.apply(ranks, rows: input.rows, into: ranks, processor)
             let operand = workspace.rankOperand.load(ranks, rows: input.rows, columns: down.rows, processor)
             processor.multiply(operand, by: up, into: queries)
@@ -91,11 +91,10 @@ struct LatentAttention {
     }
 
     /// Puts each row's normed latent and rotated key into its sequence's cache.
-    private func remember(_ input: Activations, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
+    private func remember(_ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
         let processor = workspace.processor
         let latents = workspace.latents.pointer
-        processor.multiply(input, by: latentDown, into: latents)
-        processor.team.forEach(input.rows) { index in
+        processor.team.forEach(batch.rowCount) { index in
             let latent = latents + index * cacheWidth
             latentNorm.apply(latent, into: latent, processor)
             rotary.rotate(

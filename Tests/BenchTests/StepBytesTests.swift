@@ -18,7 +18,8 @@ import Testing
              "scoring_func": "sigmoid", "topk_method": "noaux_tc", "norm_topk_prob": true,
              "routed_scaling_factor": 2.5, "rms_norm_eps": 1e-06, "rope_theta": 10000,
              "max_position_embeddings": 4096, "hidden_act": "silu", "attention_bias": false, "moe_layer_freq": 1,
-             "num_nextn_predict_layers": 0, "tie_word_embeddings": false, "torch_dtype": "bfloat16"
+             "num_nextn_predict_layers": 0, "tie_word_embeddings": false, "bos_token_id": 0, "eos_token_id": 1,
+             "torch_dtype": "bfloat16"
              \(quantized ? quantization : "")}
             """
         return try ModelConfig(json: Array(json.utf8), file: "config.json")

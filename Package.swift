@@ -51,6 +51,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .swift(
+            "Bench", ["Kernels", "Checkpoint", "Experts", "Model", "Serving", "Cluster", "Transport"]),
+        .swift(
             "HTTPAPI",
             [
                 "Checkpoint", "Serving", "Tokenization", .product(name: "Hummingbird", package: "hummingbird"),
@@ -61,12 +63,14 @@ let package = Package(
             name: "cohort",
             dependencies: [
                 "Kernels", "Checkpoint", "Experts", "Model", "Tokenization", "Serving", "Wire", "Transport", "Cluster",
-                "Dispatcher", "Worker", "HTTPAPI", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Dispatcher", "Worker", "HTTPAPI", "Bench",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .tests("BenchTests", ["Bench", "Kernels", "Checkpoint", "Cluster"]),
         .tests("KernelsTests", ["Kernels", "CKernels"]),
         .tests("CheckpointTests", ["Checkpoint", "Kernels"], exclude: ["Fixtures"]),
         .tests("TokenizationTests", ["Tokenization"], exclude: ["Fixtures"]),

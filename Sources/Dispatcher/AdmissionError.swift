@@ -39,8 +39,8 @@ enum Refusal: CustomStringConvertible {
         case .otherCheckpoint(let path):
             "the checkpoint at \(path) is not the coordinator's: copy the same files to every host"
         case .tooLittleMemory(let needed, let available):
-            "its experts take \(needed) bytes and it offers \(available), \(needed - available) too few: raise --memory "
-                + "or add workers"
+            "its experts take \(needed) bytes and it offers \(available), \(needed - available) too few: raise "
+                + "--memory or add workers"
         }
     }
 }

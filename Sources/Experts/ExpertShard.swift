@@ -26,6 +26,9 @@ package final class ExpertShard: Sendable {
         self.init(expertCount: count, tensorParallelSize: 1, holding: held)
     }
 
+    /// Slices of a layer, held here or not.
+    package var sliceCount: Int { expertCount * tensorParallelSize }
+
     /// Whether this process holds a slice: expert * tensorParallelSize + rank.
     package func holds(_ slice: Int, layer: Int) -> Bool {
         guard let experts = layers[layer], experts.indices.contains(slice) else { return false }

@@ -15,14 +15,21 @@ package final class GroupedFeedForward {
     private let narrowGates: AlignedBuffer<UInt16>
     private let outputs: AlignedBuffer<Float>
     private var groups: [Group] = []
+    /// The pairs, by slice.
     private var order: [Int32] = []
+    /// By slice: where its pairs begin in `order`.
+    private var starts: [Int32] = []
+    /// Places in `order` whose rows are brought together.
+    private var gathered: [Int32] = []
     private var items: [Item] = []
 
     /// The pairs of one expert: a run of `order`.
     private struct Group {
         let expert: ExpertWeights
         let first: Int
-        var count: Int
+        let count: Int
+        /// [count, hidden size]
+        let input: Activations
     }
 
     /// A block of one matrix's rows for one group.
@@ -70,50 +77,83 @@ package final class GroupedFeedForward {
     package func run(
         _ pairs: [Pair], of shard: ExpertShard, layer: Int, input: UnsafeRawPointer, answers: UnsafeMutableRawPointer
     ) {
-        group(pairs, shard, layer)
+        sort(pairs, sliceCount: shard.sliceCount)
+        group(pairs, shard, layer, input)
         gather(pairs, input)
         gateAndUp()
-        down()
-        scatter(answers)
+        down(answers)
     }
 
-    private func group(_ pairs: [Pair], _ shard: ExpertShard, _ layer: Int) {
+    private func sort(_ pairs: [Pair], sliceCount: Int) {
+        starts.removeAll(keepingCapacity: true)
+        starts.append(contentsOf: repeatElement(0, count: sliceCount + 1))
+        for pair in pairs { starts[pair.slice + 1] += 1 }
+        for slice in 0..<sliceCount { starts[slice + 1] += starts[slice] }
         order.removeAll(keepingCapacity: true)
+        order.append(contentsOf: repeatElement(0, count: pairs.count))
+        for (index, pair) in pairs.enumerated() {
+            order[Int(starts[pair.slice])] = Int32(index)
+            starts[pair.slice] += 1
+        }
+    }
+
+    private func group(_ pairs: [Pair], _ shard: ExpertShard, _ layer: Int, _ input: UnsafeRawPointer) {
         groups.removeAll(keepingCapacity: true)
-        order.append(contentsOf: (0..<pairs.count).lazy.map(Int32.init))
-        order.sort { (pairs[Int($0)].slice, $0) < (pairs[Int($1)].slice, $1) }
-        var previous: Int?
-        for (position, index) in order.enumerated() {
-            let slice = pairs[Int(index)].slice
-            if slice == previous {
-                groups[groups.count - 1].count += 1
-            } else {
-                groups.append(Group(expert: shard.held(slice, layer: layer), first: position, count: 1))
-                previous = slice
-            }
+        gathered.removeAll(keepingCapacity: true)
+        var first = 0
+        while first < order.count {
+            let pair = pairs[Int(order[first])]
+            // `sort` left each start at the end of its slice.
+            let count = Int(starts[pair.slice]) - first
+            let inPlace = count == 1 ? row(pair.row, of: input) : nil
+            if inPlace == nil { gathered.append(contentsOf: Int32(first)..<Int32(first + count)) }
+            groups.append(
+                Group(
+                    expert: shard.held(pair.slice, layer: layer), first: first, count: count,
+                    input: inPlace
+                        ?? rows(from: first, count: count, wide: inputs, narrow: narrowInputs, columns: hiddenSize)))
+            first += count
+        }
+    }
+
+    /// A row of the input where it stands, if the products can read it so.
+    private func row(_ row: Int, of input: UnsafeRawPointer) -> Activations? {
+        switch (exchange, processor.compute) {
+        case (.bf16, .fast):
+            Activations(
+                .bf16(input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize), rows: 1, columns: hiddenSize)
+        case (.f32, .f32):
+            Activations(
+                .f32(input.assumingMemoryBound(to: Float.self) + row * hiddenSize), rows: 1, columns: hiddenSize)
+        case (.bf16, .f32), (.f32, .fast): nil
         }
     }
 
     /// Brings the rows of each group together, in the dtype that the products read.
     private func gather(_ pairs: [Pair], _ input: UnsafeRawPointer) {
         let hiddenSize = hiddenSize
-        processor.team.forEach(order.count) { position in
-            let row = pairs[Int(order[position])].row
-            let offset = position * hiddenSize
-            switch (exchange, processor.compute) {
-            case (.bf16, .fast):
-                let source = input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize
-                (narrowInputs.pointer + offset).update(from: source, count: hiddenSize)
-            case (.bf16, .f32):
-                let source = input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize
-                processor.kernels.widen(source, count: hiddenSize, into: inputs.pointer + offset)
-            case (.f32, .fast):
-                let source = input.assumingMemoryBound(to: Float.self) + row * hiddenSize
-                processor.kernels.narrow(source, count: hiddenSize, into: narrowInputs.pointer + offset)
-            case (.f32, .f32):
-                let source = input.assumingMemoryBound(to: Float.self) + row * hiddenSize
-                (inputs.pointer + offset).update(from: source, count: hiddenSize)
+        processor.forEachBlock(of: gathered.count, columns: hiddenSize) { block in
+            for position in gathered[block].lazy.map(Int.init) {
+                bring(pairs[Int(order[position])].row, of: input, to: position)
             }
+        }
+    }
+
+    private func bring(_ row: Int, of input: UnsafeRawPointer, to position: Int) {
+        let offset = position * hiddenSize
+        switch (exchange, processor.compute) {
+        case (.bf16, .fast):
+            let source = input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize
+            (narrowInputs.pointer + offset).update(from: source, count: hiddenSize)
+        case (.bf16, .f32):
+            let source = input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize
+            processor.kernels.widen(source, count: hiddenSize, into: inputs.pointer + offset)
+        case (.f32, .fast):
+            let source = input.assumingMemoryBound(to: Float.self) + row * hiddenSize
+            processor.kernels.narrow(source, count: hiddenSize, into: narrowInputs.pointer + offset)
+        case (.f32, .f32):
+            let source = input.assumingMemoryBound(to: Float.self) + row * hiddenSize
+            (inputs.pointer + offset).update(from: source, count: hiddenSize)
         }
     }
 
@@ -122,7 +162,7 @@ package final class GroupedFeedForward {
         processor.team.forEach(items.count) { index in
             let item = items[index]
             let group = groups[item.group]
-            let input = rows(of: group, wide: inputs, narrow: narrowInputs, columns: hiddenSize)
+            let input = group.input
             let gate = gates.pointer + group.first * width
             let up = ups.pointer + group.first * width
             processor.kernels.product(
@@ -142,38 +182,42 @@ package final class GroupedFeedForward {
         }
     }
 
-    private func down() {
+    private func down(_ answers: UnsafeMutableRawPointer) {
         cut { $0.down.rows }
         processor.team.forEach(items.count) { index in
             let item = items[index]
             let group = groups[item.group]
-            let input = rows(of: group, wide: gates, narrow: narrowGates, columns: width)
+            let input = rows(from: group.first, count: group.count, wide: gates, narrow: narrowGates, columns: width)
+            let output = outputs.pointer + group.first * hiddenSize + item.rows.lowerBound
             processor.kernels.product(
-                group.expert.down, rows: item.rows, input.slice(columns: 0..<group.expert.width),
-                into: outputs.pointer + group.first * hiddenSize + item.rows.lowerBound, stride: hiddenSize)
-        }
-    }
-
-    private func scatter(_ answers: UnsafeMutableRawPointer) {
-        processor.team.forEach(order.count) { position in
-            let source = outputs.pointer + position * hiddenSize
-            let offset = Int(order[position]) * hiddenSize
-            switch exchange {
-            case .f32:
-                (answers.assumingMemoryBound(to: Float.self) + offset).update(from: source, count: hiddenSize)
-            case .bf16:
-                processor.kernels.narrow(
-                    source, count: hiddenSize, into: answers.assumingMemoryBound(to: UInt16.self) + offset)
+                group.expert.down, rows: item.rows, input.slice(columns: 0..<group.expert.width), into: output,
+                stride: hiddenSize)
+            for row in 0..<group.count {
+                let offset = Int(order[group.first + row]) * hiddenSize + item.rows.lowerBound
+                store(output + row * hiddenSize, count: item.rows.count, in: answers, at: offset)
             }
         }
     }
 
+    /// Part of an answer, in the exchange dtype.
+    private func store(
+        _ values: UnsafePointer<Float>, count: Int, in answers: UnsafeMutableRawPointer, at offset: Int
+    ) {
+        switch exchange {
+        case .f32:
+            (answers.assumingMemoryBound(to: Float.self) + offset).update(from: values, count: count)
+        case .bf16:
+            processor.kernels.narrow(
+                values, count: count, into: answers.assumingMemoryBound(to: UInt16.self) + offset)
+        }
+    }
+
     private func rows(
-        of group: Group, wide: AlignedBuffer<Float>, narrow: AlignedBuffer<UInt16>, columns: Int
+        from first: Int, count: Int, wide: AlignedBuffer<Float>, narrow: AlignedBuffer<UInt16>, columns: Int
     ) -> Activations {
         switch processor.compute {
-        case .f32: Activations(.f32(wide.pointer + group.first * columns), rows: group.count, columns: columns)
-        case .fast: Activations(.bf16(narrow.pointer + group.first * columns), rows: group.count, columns: columns)
+        case .f32: Activations(.f32(wide.pointer + first * columns), rows: count, columns: columns)
+        case .fast: Activations(.bf16(narrow.pointer + first * columns), rows: count, columns: columns)
         }
     }
 

@@ -3,7 +3,7 @@ internal import CKernels
 /// One instruction set's kernels. All sets give the same bits (the payload of a NaN excepted), and a row of an answer
 /// does not depend on which other rows are computed with it.
 package struct KernelSet: Sendable {
-    private let table: cohort_kernels
+    let table: cohort_kernels
 
     /// The sets that this machine can run, best first, the scalar twin last.
     package static func available() -> [KernelSet] {

@@ -27,9 +27,37 @@ package struct Processor: Sendable {
         _ input: Activations, by matrix: WeightMatrix, into output: UnsafeMutablePointer<Float>, stride: Int? = nil
     ) {
         let stride = stride ?? matrix.rows
-        forEachBlock(of: matrix.rows, size: rowsPerBlock(matrix, inputRows: input.rows)) { rows in
+        forEachBlock(of: matrix, inputRows: input.rows) { rows in
             kernels.product(matrix, rows: rows, input, into: output + rows.lowerBound, stride: stride)
         }
+    }
+
+    /// Two products of one input in one parallel loop; each output's rows are as wide as its matrix has rows.
+    package func multiply(
+        _ input: Activations, by matrices: (WeightMatrix, WeightMatrix),
+        into outputs: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>)
+    ) {
+        let sizes = (rowsPerBlock(matrices.0, inputRows: input.rows), rowsPerBlock(matrices.1, inputRows: input.rows))
+        let blocks = (matrices.0.rows + sizes.0 - 1) / sizes.0
+        team.forEach(blocks + (matrices.1.rows + sizes.1 - 1) / sizes.1) { index in
+            let isFirst = index < blocks
+            let matrix = isFirst ? matrices.0 : matrices.1
+            let first = isFirst ? index * sizes.0 : (index - blocks) * sizes.1
+            let rows = first..<min(first + (isFirst ? sizes.0 : sizes.1), matrix.rows)
+            kernels.product(
+                matrix, rows: rows, input, into: (isFirst ? outputs.0 : outputs.1) + first, stride: matrix.rows)
+        }
+    }
+
+    /// Calls `body` in parallel with blocks of a matrix's rows, of a size that suits products with so many rows of
+    /// input.
+    package func forEachBlock(of matrix: WeightMatrix, inputRows: Int, _ body: (Range<Int>) -> Void) {
+        forEachBlock(of: matrix.rows, size: rowsPerBlock(matrix, inputRows: inputRows), body)
+    }
+
+    /// Calls `body` with blocks of rows that want next to no arithmetic: in parallel if they are many.
+    package func forEachBlock(of rows: Int, columns: Int, _ body: (Range<Int>) -> Void) {
+        forEachBlock(of: rows, size: max(1, Self.valuesPerBlock / max(columns, 1)), body)
     }
 
     /// Rounds f32 values to bf16, in parallel if they are many.

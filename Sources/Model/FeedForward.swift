@@ -18,13 +18,18 @@ struct FeedForward {
     func forward(_ input: Activations, _ workspace: Workspace, into output: UnsafeMutablePointer<Float>) {
         let processor = workspace.processor
         let (gates, ups) = (workspace.gates.pointer, workspace.ups.pointer)
-        processor.multiply(input, by: gate, into: gates)
-        processor.multiply(input, by: up, into: ups)
-        processor.team.forEach(input.rows) { row in
-            let offset = row * gate.rows
-            processor.kernels.swiglu(gate: gates + offset, up: ups + offset, count: gate.rows, into: gates + offset)
+        processor.forEachBlock(of: gate, inputRows: input.rows) { block in
+            let first = block.lowerBound
+            processor.kernels.product(gate, rows: block, input, into: gates + first, stride: gate.rows)
+            processor.kernels.product(up, rows: block, input, into: ups + first, stride: gate.rows)
+            for row in 0..<input.rows {
+                let offset = row * gate.rows + first
+                let values = gates + offset
+                processor.kernels.swiglu(gate: values, up: ups + offset, count: block.count, into: values)
+                workspace.gateOperand.take(values, count: block.count, at: offset, processor)
+            }
         }
-        let operand = workspace.gateOperand.load(gates, rows: input.rows, columns: gate.rows, processor)
+        let operand = workspace.gateOperand.loaded(gates, rows: input.rows, columns: gate.rows, processor)
         processor.multiply(operand, by: down, into: output)
     }
 }

@@ -52,7 +52,7 @@ struct LatentAttention {
         let input = workspace.hiddenOperand.load(hidden, rows: rows, columns: config.hiddenSize, processor)
         makeTurns(batch, rotary, workspace)
         makeQueries(input, rotary, workspace)
-        remember(input, batch, rotary, workspace)
+        remember(batch, rotary, workspace)
         for first in stride(from: 0, to: rows, by: Workspace.attentionTile) {
             attend(first..<min(first + Workspace.attentionTile, rows), batch, rotary, workspace)
         }
@@ -68,16 +68,17 @@ struct LatentAttention {
         }
     }
 
-    /// workspace.queries [rows, heads, nope + rope], the rope part rotated.
+    /// workspace.queries [rows, heads, nope + rope], the rope part rotated, and workspace.latents [rows, latent +
+    /// rope].
     private func makeQueries(_ input: Activations, _ rotary: Rotary, _ workspace: Workspace) {
         let processor = workspace.processor
         let queries = workspace.queries.pointer
         switch query {
         case .whole(let matrix):
-            processor.multiply(input, by: matrix, into: queries)
+            processor.multiply(input, by: (matrix, latentDown), into: (queries, workspace.latents.pointer))
         case .lowRank(let down, let norm, let up):
             let ranks = workspace.queryRanks.pointer
-            processor.multiply(input, by: down, into: ranks)
+            processor.multiply(input, by: (down, latentDown), into: (ranks, workspace.latents.pointer))
             norm.apply(ranks, rows: input.rows, into: ranks, processor)
             let operand = workspace.rankOperand.load(ranks, rows: input.rows, columns: down.rows, processor)
             processor.multiply(operand, by: up, into: queries)
@@ -91,11 +92,10 @@ struct LatentAttention {
     }
 
     /// Puts each row's normed latent and rotated key into its sequence's cache.
-    private func remember(_ input: Activations, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
+    private func remember(_ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
         let processor = workspace.processor
         let latents = workspace.latents.pointer
-        processor.multiply(input, by: latentDown, into: latents)
-        processor.team.forEach(input.rows) { index in
+        processor.team.forEach(batch.rowCount) { index in
             let latent = latents + index * cacheWidth
             latentNorm.apply(latent, into: latent, processor)
             rotary.rotate(
@@ -114,12 +114,14 @@ struct LatentAttention {
     /// workspace.headOutputs [rows, heads, value] for a tile of rows.
     private func attend(_ tile: Range<Int>, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
         absorb(tile, workspace)
-        let headGroups = (config.headCount + Self.headsPerItem - 1) / Self.headsPerItem
         let kernels = workspace.processor.kernels
-        workspace.processor.team.forEach(tile.count * headGroups) { item in
+        let team = workspace.processor.team
+        let headsPerItem = headsPerItem(rows: tile.count, threads: team.threads)
+        let headGroups = (config.headCount + headsPerItem - 1) / headsPerItem
+        team.forEach(tile.count * headGroups) { item in
             let (index, group) = item.quotientAndRemainder(dividingBy: headGroups)
             let row = batch.rows[tile.lowerBound + index]
-            let firstHead = group * Self.headsPerItem
+            let firstHead = group * headsPerItem
             let queries = workspace.latentQueries.pointer + (index * config.headCount + firstHead) * cacheWidth
             let outputs = workspace.latentOutputs.pointer + (index * config.headCount + firstHead) * config.latentRank
             batch.segments[row.segment].cache.withView(
@@ -127,7 +129,7 @@ struct LatentAttention {
             ) { view in
                 kernels.attend(
                     view, queries: queries, queryStride: cacheWidth,
-                    heads: min(Self.headsPerItem, config.headCount - firstHead), into: outputs,
+                    heads: min(headsPerItem, config.headCount - firstHead), into: outputs,
                     outputStride: config.latentRank)
             }
         }
@@ -167,6 +169,14 @@ struct LatentAttention {
         }
     }
 
+    /// Heads that one work item runs. They share each pass over the cache, so there are as many as leave no thread
+    /// idle.
+    private func headsPerItem(rows: Int, threads: Int) -> Int {
+        var heads = Self.mostHeadsPerItem
+        while heads > 1, rows * config.headCount < threads * heads { heads /= 2 }
+        return heads
+    }
+
     private var queryWidth: Int { config.nopeDimension + config.ropeDimension }
     private var cacheWidth: Int { config.latentRank + config.ropeDimension }
 
@@ -184,6 +194,5 @@ struct LatentAttention {
 
     /// Fixed in the published code for the two norms inside attention, whatever rms_norm_eps says.
     private static let normEpsilon: Float = 1e-6
-    /// Heads that one work item runs: they share each pass over the cache.
-    private static let headsPerItem = 8
+    private static let mostHeadsPerItem = 8
 }

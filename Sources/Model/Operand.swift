@@ -17,10 +17,25 @@ final class Operand {
         guard processor.compute == .fast else {
             return Activations(.f32(values), rows: rows, columns: columns, stride: stride)
         }
-        precondition(rows * columns <= narrow.count, "the operand has no room for these rows")
         processor.team.forEach(rows) { row in
-            processor.kernels.narrow(values + row * stride, count: columns, into: narrow.pointer + row * columns)
+            take(values + row * stride, count: columns, at: row * columns, processor)
         }
-        return Activations(.bf16(narrow.pointer), rows: rows, columns: columns)
+        return loaded(values, rows: rows, columns: columns, processor)
+    }
+
+    /// Takes in some values, for `loaded` to give out: `offset` elements from the first, rows without gaps.
+    func take(_ values: UnsafePointer<Float>, count: Int, at offset: Int, _ processor: Processor) {
+        guard processor.compute == .fast else { return }
+        precondition(offset + count <= narrow.count, "the operand has no room for these rows")
+        processor.kernels.narrow(values, count: count, into: narrow.pointer + offset)
+    }
+
+    /// Rows of which every part has been taken in.
+    /// - Parameter values: [rows, columns] f32.
+    func loaded(_ values: UnsafePointer<Float>, rows: Int, columns: Int, _ processor: Processor) -> Activations {
+        switch processor.compute {
+        case .f32: Activations(.f32(values), rows: rows, columns: columns)
+        case .fast: Activations(.bf16(narrow.pointer), rows: rows, columns: columns)
+        }
     }
 }

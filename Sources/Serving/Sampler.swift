@@ -11,9 +11,10 @@ package struct Sampler {
 
     /// - Parameters:
     ///   - logits: [vocabulary].
+    ///   - largest: the index of the largest of them, the first of equals.
     ///   - step: the number of tokens generated before this one.
-    package func sample(_ logits: UnsafeBufferPointer<Float>, step: Int) -> Int {
-        guard parameters.temperature > 0 else { return Self.indexOfLargest(logits) }
+    package func sample(_ logits: UnsafeBufferPointer<Float>, largest: Int, step: Int) -> Int {
+        guard parameters.temperature > 0 else { return largest }
         var candidates = keepLikeliest(logits)
         keepNucleus(&candidates)
         keepComparable(&candidates)
@@ -89,12 +90,6 @@ package struct Sampler {
             let place = best.firstIndex { isBefore(id, $0) } ?? best.endIndex
             best.insert(id, at: place)
         }
-        return best
-    }
-
-    package static func indexOfLargest(_ logits: UnsafeBufferPointer<Float>) -> Int {
-        var best = 0
-        for id in logits.indices where logits[id] > logits[best] { best = id }
         return best
     }
 }

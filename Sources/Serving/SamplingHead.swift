@@ -6,6 +6,7 @@ final class SamplingHead {
     private let model: DecoderModel
     private let hidden: AlignedBuffer<Float>
     private let logits: AlignedBuffer<Float>
+    private let sums: LogitSums
 
     /// A row whose logits are needed.
     private struct Row {
@@ -18,6 +19,7 @@ final class SamplingHead {
         self.model = model
         hidden = AlignedBuffer(count: Self.tile * model.config.hiddenSize)
         logits = AlignedBuffer(count: Self.tile * model.config.vocabularySize)
+        sums = LogitSums(maximumRows: Self.tile, count: model.config.vocabularySize)
     }
 
     /// - Parameters:
@@ -33,16 +35,19 @@ final class SamplingHead {
                 let vocabulary = UnsafeBufferPointer(
                     start: logits.pointer + offset * model.config.vocabularySize, count: model.config.vocabularySize)
                 row.sequence.record.keepLogits(vocabulary)
-                if row.isLast { sampled.append((row.sequence, sample(row.sequence, vocabulary))) }
+                if row.isLast { sampled.append((row.sequence, sample(row.sequence, vocabulary, offset))) }
             }
         }
         return sampled
     }
 
-    private func sample(_ sequence: GenerationSequence, _ logits: UnsafeBufferPointer<Float>) -> TokenStep {
+    private func sample(
+        _ sequence: GenerationSequence, _ logits: UnsafeBufferPointer<Float>, _ row: Int
+    ) -> TokenStep {
         let sampler = Sampler(parameters: sequence.request.sampling)
-        let id = sampler.sample(logits, step: sequence.steps.count)
-        let step = TokenStep(id: id, logits: logits, topCount: sequence.request.topCount)
+        let id = sampler.sample(logits, largest: sums.indexOfLargest(row: row), step: sequence.steps.count)
+        let step = TokenStep(
+            id: id, logits: logits, logSum: sums.logSum(row: row), topCount: sequence.request.topCount)
         sequence.append(step)
         return step
     }
@@ -78,8 +83,9 @@ final class SamplingHead {
                 from: workspace.normed.pointer + row.index * hiddenSize, count: hiddenSize)
         }
         model.logits(hidden.pointer, rows: rows.count, workspace, into: logits.pointer)
+        sums.compute(logits.pointer, rows: rows.count, on: workspace.processor.team)
     }
 
-    /// Rows of logits in memory at once.
-    private static let tile = 16
+    /// Rows of logits in memory at once: the head's weights are read once for so many.
+    private static let tile = 64
 }

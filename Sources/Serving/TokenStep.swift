@@ -1,5 +1,3 @@
-internal import Foundation
-
 /// One generated token with natural log-probabilities over the whole vocabulary, before temperature and filters.
 package struct TokenStep: Sendable, Equatable {
     package struct Choice: Sendable, Equatable {
@@ -12,15 +10,14 @@ package struct TokenStep: Sendable, Equatable {
     /// The likeliest tokens, likeliest first.
     package let top: [Choice]
 
-    package init(id: Int, logits: UnsafeBufferPointer<Float>, topCount: Int) {
-        let largest = Double(logits[Sampler.indexOfLargest(logits)])
-        var sum = 0.0
-        for logit in logits { sum += exp(Double(logit) - largest) }
-        let offset = largest + log(sum)
+    /// - Parameters:
+    ///   - logits: of the whole vocabulary.
+    ///   - logSum: the natural logarithm of the sum of their exponentials.
+    package init(id: Int, logits: UnsafeBufferPointer<Float>, logSum: Double, topCount: Int) {
         self.id = id
-        logProbability = Double(logits[id]) - offset
+        logProbability = Double(logits[id]) - logSum
         top = Sampler.descending(logits, count: topCount).map {
-            Choice(id: $0, logProbability: Double(logits[$0]) - offset)
+            Choice(id: $0, logProbability: Double(logits[$0]) - logSum)
         }
     }
 }

@@ -13,7 +13,7 @@ struct Cohort: ParsableCommand {
             """,
         subcommands: [
             GenerateCommand.self, ServeCommand.self, WorkerCommand.self, PlanCommand.self, InspectCommand.self,
-            SynthCommand.self,
+            SynthCommand.self, BenchCommand.self,
         ])
 
     @MainActor static func main() async {

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Checkpoint
-internal import Foundation
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,13 +13,6 @@ struct InspectCommand: ParsableCommand {
 
     func run() throws {
         let report = try CheckpointReport(Checkpoint(folder: model))
-        try StandardStream.output((json ? try encoded(report) : report.text) + "\n")
-    }
-
-    private func encoded(_ report: CheckpointReport) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(report), as: UTF8.self)
+        try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
     }
 }

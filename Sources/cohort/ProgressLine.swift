@@ -23,6 +23,11 @@ final class ProgressLine: Sendable {
         }
     }
 
+    /// What is being done.
+    func show(_ stage: String) {
+        if isShown { write("\r\(label): \(stage)\u{1B}[K") }
+    }
+
     func finish() {
         if isShown { write("\r\u{1B}[K") }
     }

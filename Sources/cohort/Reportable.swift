@@ -1,3 +1,4 @@
+internal import Bench
 internal import Checkpoint
 internal import Cluster
 internal import Dispatcher
@@ -107,4 +108,8 @@ extension WorkerError: Reportable {
         case .unexpected, .badAssignment: ExitStatus.failed
         }
     }
+}
+
+extension PingPongError: Reportable {
+    var exitStatus: Int32 { ExitStatus.failed }
 }

@@ -60,7 +60,7 @@ typedef struct cohort_attention {
     float scale;
 } cohort_attention;
 
-enum { COHORT_ATTENTION_BLOCK = 32 };
+enum { COHORT_ATTENTION_BLOCK = 32, COHORT_PEAK_VALUES = 256 };
 
 typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     const char *name;
@@ -103,6 +103,15 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
 
     // One row of any dtype as f32: output[c] = matrix[row, c].
     void (*widen_row)(const cohort_matrix *matrix, uint32_t row, float *output);
+
+    // For measuring a machine: the XOR of the 64-bit words of memory, whose size is a multiple of 512 bytes.
+    uint64_t (*read)(const void *bytes, size_t byte_count);
+
+    // For measuring a machine: rounds of multiply-adds on registers alone. Of the COHORT_PEAK_VALUES values the first
+    // 16 words and the next 16 are the factors (f32, or pairs of bf16), the others are sums, as many as the
+    // instruction set keeps in registers, to which the products are added. Returns how many multiply-adds it did.
+    uint64_t (*peak_f32)(uint64_t rounds, float *values);
+    uint64_t (*peak_bf16)(uint64_t rounds, float *values);
 } cohort_kernels;
 
 // The tables this machine can run, best first, the scalar twin last. Returns how many were written.

@@ -1,0 +1,73 @@
+internal import Cluster
+internal import Foundation
+
+/// Tokens per second of decoding and prefill beside what the memory allows, measured in one run.
+package struct DecodeReport: Sendable, Encodable {
+    /// One deployment and one batch size.
+    package struct Line: Sendable, Encodable {
+        /// Worker processes on this machine; 0: experts in this process.
+        package let local: Int
+        package let batch: Int
+        package let promptTokens: Int
+        /// Tokens per second over all sequences, one sample for each run.
+        package let prefillTokensPerSecond: Samples.Summary
+        /// Tokens per second over all sequences, one sample for each step.
+        package let decodeTokensPerSecond: Samples.Summary
+        package let stepSeconds: Samples.Summary
+        package let bytesPerStep: Double
+        /// Bytes per second, around this line's runs.
+        package let readBandwidth: Samples.Summary
+        /// (bytes per step / read bandwidth) / seconds per step.
+        package let limitShare: Double
+
+        package init(
+            local: Int, run: DecodeRun, outcomes: [DecodeRun.Outcome], readBandwidth: Samples
+        ) {
+            let steps = Samples(outcomes.flatMap(\.stepSeconds))
+            let prefill = Samples(outcomes.map(\.prefillSeconds))
+            self.local = local
+            batch = run.batch
+            promptTokens = run.promptLength
+            prefillTokensPerSecond = prefill.mapped { Double(run.batch * run.promptLength) / $0 }.summary
+            decodeTokensPerSecond = steps.mapped { Double(run.batch) / $0 }.summary
+            stepSeconds = steps.summary
+            bytesPerStep = Samples(outcomes.flatMap(\.stepBytes)).median
+            self.readBandwidth = readBandwidth.summary
+            limitShare = bytesPerStep / readBandwidth.median / steps.median
+        }
+    }
+
+    package let model: String
+    package let threads: Int
+    package let kernelSet: String
+    package let compute: String
+    package let lines: [Line]
+
+    package init(model: String, threads: Int, kernelSet: String, compute: String, lines: [Line]) {
+        self.model = model
+        self.threads = threads
+        self.kernelSet = kernelSet
+        self.compute = compute
+        self.lines = lines
+    }
+
+    package var text: String {
+        var table = TextTable(header: [
+            "experts in", "batch", "prefill tok/s", "decode tok/s", "p10..p90", "step", "bytes/step", "reads GB/s",
+            "of limit",
+        ])
+        for line in lines {
+            let decode = line.decodeTokensPerSecond
+            table.add([
+                line.local == 0 ? "this process" : "\(line.local) worker\(line.local == 1 ? "" : "s")",
+                "\(line.batch)", String(format: "%.0f", line.prefillTokensPerSecond.median),
+                String(format: "%.1f", decode.median), String(format: "%.1f..%.1f", decode.p10, decode.p90),
+                Amount.seconds(line.stepSeconds.median), Amount.bytes(line.bytesPerStep),
+                String(format: "%.1f", line.readBandwidth.median / 1e9),
+                String(format: "%.0f %%", line.limitShare * 100),
+            ])
+        }
+        let head = "\(model), \(threads) threads, \(kernelSet), \(compute)"
+        return ([head] + table.lines()).joined(separator: "\n")
+    }
+}

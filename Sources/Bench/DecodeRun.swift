@@ -1,0 +1,81 @@
+internal import Model
+package import Serving
+
+/// One batch through an engine: prompts of one length, then decoding steps in which every sequence gets one token.
+package struct DecodeRun {
+    package let batch: Int
+    package let promptLength: Int
+    /// Decoding steps that count.
+    package let stepCount: Int
+
+    package init(batch: Int, promptLength: Int, stepCount: Int) {
+        self.batch = batch
+        self.promptLength = promptLength
+        self.stepCount = stepCount
+    }
+
+    /// What one run brought.
+    package struct Outcome {
+        /// Seconds until every sequence had its first token.
+        package let prefillSeconds: Double
+        /// Seconds of each step.
+        package let stepSeconds: [Double]
+        /// Bytes touched in each step.
+        package let stepBytes: [Double]
+    }
+
+    /// Positions that the caches of the run need.
+    package var positions: Int { batch * (promptLength + tokensPerSequence) }
+
+    /// - Parameter seed: of the prompts' tokens.
+    /// - Throws: what the engine throws.
+    package func measure(_ engine: Engine, vocabularySize: Int, bytes: StepBytes, seed: Int) throws -> Outcome {
+        var sequences: [GenerationSequence] = []
+        let prefillSeconds = try Stopwatch.seconds {
+            for index in 0..<batch {
+                sequences.append(try engine.submit(request(vocabularySize, seed: seed * batch + index)))
+            }
+            while sequences.contains(where: { $0.steps.isEmpty }) { _ = try engine.step() }
+        }
+        var (seconds, touched): ([Double], [Double]) = ([], [])
+        for step in 0...stepCount {
+            var emissions = 0
+            let elapsed = try Stopwatch.seconds {
+                while emissions < batch { emissions += try engine.step().count }
+            }
+            // The first step that decodes alone meets what the prompts left in the caches.
+            guard step > 0 else { continue }
+            seconds.append(elapsed)
+            touched.append(Double(touchedBytes(sequences, bytes)))
+        }
+        engine.abandon()
+        return Outcome(prefillSeconds: prefillSeconds, stepSeconds: seconds, stepBytes: touched)
+    }
+
+    private func request(_ vocabularySize: Int, seed: Int) -> GenerationRequest {
+        var state = UInt64(truncatingIfNeeded: seed &+ 1) &* 0x9E37_79B9_7F4A_7C15
+        let prompt = (0..<promptLength).map { _ in
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return Int(state % UInt64(vocabularySize))
+        }
+        return GenerationRequest(promptIDs: prompt, maximumTokens: tokensPerSequence, keeps: .routing)
+    }
+
+    /// Of the step before: each sequence's last position.
+    private func touchedBytes(_ sequences: [GenerationSequence], _ bytes: StepBytes) -> Int {
+        var experts: Set<[Int]> = []
+        var positions = 0
+        for sequence in sequences {
+            positions += promptLength + sequence.steps.count - 1
+            for (layer, routing) in sequence.record.routing {
+                for expert in routing.experts.last ?? [] { experts.insert([layer, expert]) }
+            }
+        }
+        return bytes.touched(rows: sequences.count, distinctExperts: experts.count, positions: positions)
+    }
+
+    /// The first sequence decodes while the last still waits for its prompt to be read.
+    private var tokensPerSequence: Int { stepCount + 2 + batch * 2 }
+}

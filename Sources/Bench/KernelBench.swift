@@ -1,0 +1,172 @@
+package import Kernels
+
+/// Measures every kernel on the shapes of DeepSeek-R1, streaming its operands from memory.
+package struct KernelBench {
+    private let processor: Processor
+    private let arena: Arena
+    private let stopwatch: Stopwatch
+    private let inputs: AlignedBuffer<Float>
+    private let outputs: AlignedBuffer<Float>
+
+    /// - Parameter seconds: the time for each measurement, beyond a few repetitions.
+    package init(processor: Processor, seconds: Double = 0.2) {
+        self.processor = processor
+        stopwatch = Stopwatch(seconds: seconds)
+        arena = Arena(byteCount: MemoryReading.byteCount, processor: processor)
+        inputs = AlignedBuffer(count: Self.mostRows * Self.hidden)
+        outputs = AlignedBuffer(count: Self.mostRows * Self.hidden)
+    }
+
+    /// - Parameter observe: called with each measurement as it comes.
+    package func run(observe: (KernelMeasurement) -> Void = { _ in }) -> KernelReport {
+        var limits = MachineLimits(of: processor, arena)
+        var measurements: [KernelMeasurement] = []
+        func note(_ measurement: KernelMeasurement) {
+            observe(measurement)
+            measurements.append(measurement)
+        }
+        for dtype in [WeightDType.f8e4m3, .bf16, .f16, .f32] {
+            arena.fill(with: dtype)
+            for narrow in [true, false] {
+                for (rows, columns) in [(Self.hidden, Self.width), (Self.width, Self.hidden)] {
+                    for inputRows in Self.inputRows {
+                        note(product(rows: rows, columns: columns, inputRows: inputRows, narrow: narrow))
+                    }
+                }
+                limits.remeasure(processor, arena)
+            }
+        }
+        arena.fill(with: .bf16)
+        for positions in Self.positions { note(attend(positions)) }
+        arena.fill(with: .f32)
+        for measurement in [rmsNorm(), swiglu(), accumulate()] { note(measurement) }
+        limits.remeasure(processor, arena)
+        return KernelReport(limits: limits, measurements: measurements)
+    }
+
+    private func product(rows: Int, columns: Int, inputRows: Int, narrow: Bool) -> KernelMeasurement {
+        let input = operand(rows: inputRows, columns: columns, narrow: narrow)
+        let seconds = stopwatch.measure { number in
+            processor.multiply(
+                input, by: arena.matrix(number, rows: rows, columns: columns), into: outputs.pointer)
+        }
+        let dtype = arena.dtype
+        let values = inputRows * (columns * (narrow ? 2 : 4) + rows * 4)
+        return KernelMeasurement(
+            kernel: "product \(dtype.label) x \(narrow ? "bf16" : "f32")",
+            shape: "\(rows)x\(columns), \(inputRows) row\(inputRows == 1 ? "" : "s")",
+            arithmetic: narrow && (dtype == .f8e4m3 || dtype == .bf16) ? .bf16 : .f32,
+            bytes: Double(rows * columns * dtype.byteSize + values),
+            operations: 2 * Double(rows) * Double(columns) * Double(inputRows), seconds: seconds.summary)
+    }
+
+    /// One token over a cache that lies in the arena, its heads in groups as the model runs them.
+    private func attend(_ positions: Int) -> KernelMeasurement {
+        let (heads, latent, rope) = (Self.heads, Self.latent, Self.rope)
+        let width = latent + rope
+        let pageByteCount = Self.pagePositions * width * 2
+        let pageCount = (positions + Self.pagePositions - 1) / Self.pagePositions
+        let places = arena.byteCount / pageByteCount
+        let groups = heads / Self.headsPerItem
+        let seconds = stopwatch.measure { number in
+            let pages: [UnsafeRawPointer?] = (0..<pageCount).map {
+                UnsafeRawPointer(arena.bytes + (number * pageCount + $0) % places * pageByteCount)
+            }
+            pages.withUnsafeBufferPointer { pages in
+                guard let base = pages.baseAddress else { return }
+                let view = LatentCacheView(
+                    pages: base, dtype: .bf16, pagePositions: Self.pagePositions, positions: positions,
+                    latent: latent, rope: rope, scale: 0.1)
+                processor.team.forEach(groups) { group in
+                    processor.kernels.attend(
+                        view, queries: inputs.pointer + group * Self.headsPerItem * width, queryStride: width,
+                        heads: Self.headsPerItem, into: outputs.pointer + group * Self.headsPerItem * latent,
+                        outputStride: latent)
+                }
+            }
+        }
+        return KernelMeasurement(
+            kernel: "attend bf16", shape: "\(heads) heads, \(positions) positions", arithmetic: .f32,
+            bytes: Double(positions * width * 2), operations: 2 * Double(heads * positions * (width + latent)),
+            seconds: seconds.summary)
+    }
+
+    private func rmsNorm() -> KernelMeasurement {
+        elementwise("rms_norm", columns: Self.hidden, rowsRead: 1, operations: 4) { input, output in
+            processor.kernels.rmsNorm(
+                input, gain: inputs.pointer, epsilon: 1e-6, count: Self.hidden, into: output)
+        }
+    }
+
+    private func swiglu() -> KernelMeasurement {
+        elementwise("swiglu", columns: Self.width, rowsRead: 2, operations: 16) { input, output in
+            processor.kernels.swiglu(gate: input, up: input + Self.width, count: Self.width, into: output)
+        }
+    }
+
+    private func accumulate() -> KernelMeasurement {
+        elementwise("accumulate", columns: Self.hidden, rowsRead: 1, readsOutput: true, operations: 2) {
+            input, output in
+            processor.kernels.accumulate(input, weight: 0.5, count: Self.hidden, into: output)
+        }
+    }
+
+    /// Many rows in parallel, read from one half of the arena and written to the other.
+    private func elementwise(
+        _ name: String, columns: Int, rowsRead: Int, readsOutput: Bool = false, operations: Int,
+        _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
+    ) -> KernelMeasurement {
+        let rows = Self.elementwiseRows
+        let half = arena.byteCount / 2
+        let input = arena.bytes.assumingMemoryBound(to: Float.self)
+        let output = (arena.bytes + half).assumingMemoryBound(to: Float.self)
+        let turns = half / 4 / (rows * rowsRead * columns)
+        let seconds = stopwatch.measure { number in
+            let first = number % turns * rows
+            processor.team.forEach(rows) { row in
+                body(input + (first + row) * rowsRead * columns, output + (first + row) * columns)
+            }
+        }
+        let values = rows * columns
+        return KernelMeasurement(
+            kernel: name, shape: "\(rows)x\(columns)", arithmetic: .f32,
+            bytes: Double(4 * values * (rowsRead + 1 + (readsOutput ? 1 : 0))),
+            operations: Double(operations * values), seconds: seconds.summary)
+    }
+
+    private func operand(rows: Int, columns: Int, narrow: Bool) -> Activations {
+        let count = rows * columns
+        for index in 0..<count { inputs.pointer[index] = Float(index % 61 - 30) / 32 }
+        guard narrow else { return Activations(.f32(inputs.pointer), rows: rows, columns: columns) }
+        let bf16 = UnsafeMutableRawPointer(outputs.pointer).assumingMemoryBound(to: UInt16.self)
+        processor.kernels.narrow(inputs.pointer, count: count, into: bf16)
+        let place = UnsafeMutableRawPointer(inputs.pointer)
+        place.copyMemory(from: bf16, byteCount: count * 2)
+        return Activations(.bf16(place.assumingMemoryBound(to: UInt16.self)), rows: rows, columns: columns)
+    }
+
+    static let inputRows = [1, 2, 4, 8, 16, 32, 128, 512]
+    private static let mostRows = 512
+    private static let positions = [1024, 8192, 32768]
+    private static let elementwiseRows = 512
+    // DeepSeek-R1's.
+    private static let hidden = 7168
+    private static let width = 2048
+    private static let heads = 128
+    private static let latent = 512
+    private static let rope = 64
+    private static let pagePositions = 64
+    private static let headsPerItem = 8
+}
+
+extension WeightDType {
+    /// As people write it.
+    fileprivate var label: String {
+        switch self {
+        case .f32: "f32"
+        case .f16: "f16"
+        case .bf16: "bf16"
+        case .f8e4m3: "fp8"
+        }
+    }
+}

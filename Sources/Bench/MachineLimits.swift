@@ -1,0 +1,81 @@
+internal import Kernels
+
+/// What this machine can do at best: reading memory, and arithmetic on registers.
+package struct MachineLimits: Sendable {
+    package let threads: Int
+    package let kernelSet: String
+    /// Bytes per second that all threads together read from memory far larger than the caches.
+    package private(set) var readBandwidth: Samples
+    /// Floating-point operations per second, two for each multiply-add.
+    package private(set) var peakF32: Samples
+    package private(set) var peakBF16: Samples
+
+    package init(
+        threads: Int, kernelSet: String, readBandwidth: Samples, peakF32: Samples, peakBF16: Samples
+    ) {
+        self.threads = threads
+        self.kernelSet = kernelSet
+        self.readBandwidth = readBandwidth
+        self.peakF32 = peakF32
+        self.peakBF16 = peakBF16
+    }
+
+    /// Measures them in a second or so.
+    init(of processor: Processor, _ arena: Arena) {
+        self.init(
+            threads: processor.team.threads, kernelSet: processor.kernels.name,
+            readBandwidth: Self.readBandwidth(processor, arena), peakF32: Self.peak(processor, narrow: false),
+            peakBF16: Self.peak(processor, narrow: true))
+    }
+
+    /// Measures them once more: on a shared machine they change from minute to minute.
+    mutating func remeasure(_ processor: Processor, _ arena: Arena) {
+        let now = MachineLimits(of: processor, arena)
+        readBandwidth = readBandwidth + now.readBandwidth
+        peakF32 = peakF32 + now.peakF32
+        peakBF16 = peakBF16 + now.peakBF16
+    }
+
+    /// Bytes per second, of memory that nobody else reads meanwhile.
+    static func readBandwidth(_ processor: Processor, _ arena: Arena) -> Samples {
+        let pieces = arena.byteCount / pieceByteCount
+        return Stopwatch(seconds: 0.3, mostRepetitions: 30).measure { _ in
+            processor.team.forEach(pieces) { piece in
+                let bytes = UnsafeRawBufferPointer(
+                    start: arena.bytes + piece * pieceByteCount, count: pieceByteCount)
+                _ = processor.kernels.readThrough(bytes)
+            }
+        }.mapped { Double(arena.byteCount) / $0 }
+    }
+
+    private static func peak(_ processor: Processor, narrow: Bool) -> Samples {
+        let perRound = processor.kernels.multiplyOnes(rounds: 1, narrow: narrow).count
+        let rounds = multiplyAddsOfPiece / max(perRound, 1)
+        let pieces = processor.team.threads * piecesPerThread
+        return Stopwatch(seconds: 0.2, mostRepetitions: 30).measure { _ in
+            processor.team.forEach(pieces) { _ in
+                _ = processor.kernels.multiplyOnes(rounds: rounds, narrow: narrow)
+            }
+        }.mapped { 2 * Double(pieces * rounds * perRound) / $0 }
+    }
+
+    private static let pieceByteCount = 1 << 20
+    /// Some 100 microseconds of a vector unit.
+    private static let multiplyAddsOfPiece = 1 << 22
+    private static let piecesPerThread = 16
+}
+
+extension MachineLimits: Encodable {
+    private enum Key: CodingKey {
+        case threads, kernelSet, readBandwidth, peakF32, peakBF16
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(threads, forKey: .threads)
+        try container.encode(kernelSet, forKey: .kernelSet)
+        try container.encode(readBandwidth.summary, forKey: .readBandwidth)
+        try container.encode(peakF32.summary, forKey: .peakF32)
+        try container.encode(peakBF16.summary, forKey: .peakBF16)
+    }
+}

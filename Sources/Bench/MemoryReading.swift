@@ -1,0 +1,18 @@
+package import Kernels
+
+/// How fast all threads together read memory, for those who measure something else beside it.
+package struct MemoryReading {
+    private let arena: Arena
+    private let processor: Processor
+
+    package init(_ processor: Processor) {
+        self.processor = processor
+        arena = Arena(byteCount: Self.byteCount, processor: processor)
+    }
+
+    /// Bytes per second, measured anew.
+    package func bandwidth() -> Samples { MachineLimits.readBandwidth(processor, arena) }
+
+    /// Far larger than the caches.
+    static let byteCount = 512 << 20
+}

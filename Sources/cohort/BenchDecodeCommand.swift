@@ -1,0 +1,109 @@
+internal import ArgumentParser
+internal import Bench
+internal import Checkpoint
+internal import Cluster
+internal import Kernels
+internal import Logging
+internal import Model
+internal import Serving
+
+struct BenchDecodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "decode",
+        abstract: "Measures prefill and decoding of a checkpoint beside what this machine's memory allows.",
+        discussion: """
+            The limit of a step is the time that reading the weights and the cache it needs takes at the read \
+            bandwidth that the same run measures.
+            """)
+
+    @Argument(help: "The checkpoint folder.")
+    var model: String
+
+    @Option(help: "Sequences decoded together, as in 1,8,32.")
+    var batch = CountList([1, 8, 32])
+
+    @Option(help: "Worker processes, as in 0,1,2,4; 0 computes the experts in this process.")
+    var local = CountList([0])
+
+    @Option(help: "Tokens of each prompt.")
+    var prompt = 512
+
+    @Option(help: "Decoding steps of each run.")
+    var tokens = 32
+
+    @Option(help: "Runs of each batch size.")
+    var runs = 1
+
+    @Option(help: "Prompt tokens in one pass.")
+    var prefillChunk = 512
+
+    @Option(help: "Arithmetic: f32, or fast (bf16 into products, f32 accumulation).")
+    var compute = Compute.fast
+
+    @Option(help: "Cores to use. Default: all.")
+    var threads: Int?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        for (name, value) in [
+            ("--prompt", prompt), ("--tokens", tokens), ("--runs", runs), ("--prefill-chunk", prefillChunk),
+            ("--threads", threads ?? 1),
+        ] where !(1...8192 ~= value) {
+            throw ValidationError("\(name) is \(value): give 1 to 8192")
+        }
+        for value in batch.values where !(1...1024 ~= value) {
+            throw ValidationError("--batch has \(value): give 1 to 1024")
+        }
+        for value in local.values where !(0...256 ~= value) {
+            throw ValidationError("--local has \(value): give 0 to 256")
+        }
+    }
+
+    func run() throws {
+        let checkpoint = try Checkpoint(folder: model)
+        let processor = Processor(threads: threads ?? Machine.coreCount, compute: compute)
+        let decoder = try DecoderModel(from: checkpoint)
+        let deployed = Deployment.Model(
+            checkpoint: checkpoint, processor: processor, exchange: .standard(for: compute),
+            expertLayers: Array(decoder.config.denseLayerCount..<decoder.config.layerCount),
+            maximumTokens: prefillChunk)
+        let memory = MemoryReading(processor)
+        let lines = try local.values.flatMap { count in
+            let deployment = try deploy(deployed, workers: count)
+            defer { deployment.close() }
+            return try batch.values.map { try measure($0, local: count, decoder, deployment, processor, memory) }
+        }
+        let report = DecodeReport(
+            model: model, threads: processor.team.threads, kernelSet: processor.kernels.name,
+            compute: compute.rawValue, lines: lines)
+        try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
+    }
+
+    private func deploy(_ model: Deployment.Model, workers: Int) throws -> Deployment {
+        guard workers > 0 else { return try Deployment(local: model) }
+        return try Deployment(
+            model, localWorkers: workers, parallelism: try Parallelism(tensor: 1, pipeline: 1, workers: workers),
+            logger: Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) })
+    }
+
+    private func measure(
+        _ batch: Int, local: Int, _ decoder: DecoderModel, _ deployment: Deployment, _ processor: Processor,
+        _ memory: MemoryReading
+    ) throws -> DecodeReport.Line {
+        let run = DecodeRun(batch: batch, promptLength: prompt, stepCount: tokens)
+        // Room for every sequence to end inside its last page.
+        let positions = run.positions + batch * CachePool.pagePositions
+        let engine = Engine(
+            model: decoder, experts: deployment.experts, processor: processor,
+            limits: .init(prefillChunk: prefillChunk, cachePositions: positions))
+        let bytes = StepBytes(decoder.config, cacheValueByteSize: compute == .fast ? 2 : 4)
+        let before = memory.bandwidth()
+        let outcomes = try (0..<runs).map {
+            try run.measure(engine, vocabularySize: decoder.config.vocabularySize, bytes: bytes, seed: $0)
+        }
+        return DecodeReport.Line(
+            local: local, run: run, outcomes: outcomes, readBandwidth: before + memory.bandwidth())
+    }
+}

@@ -1,0 +1,46 @@
+internal import ArgumentParser
+internal import Bench
+internal import Foundation
+internal import Kernels
+
+struct BenchKernelsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kernels",
+        abstract: "Measures each kernel on R1's shapes beside this machine's read bandwidth and peak arithmetic.")
+
+    @Option(help: "Cores to use. Default: all.")
+    var threads: Int?
+
+    @Option(help: "Seconds for each measurement, beyond a few repetitions.")
+    var seconds = 0.2
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @Option(help: "Draw the kernels under the machine's roofline into this SVG file.")
+    var plot: String?
+
+    func validate() throws {
+        if let threads, !(1...1024 ~= threads) { throw ValidationError("--threads is \(threads): give 1 to 1024") }
+        guard 0...60 ~= seconds else { throw ValidationError("--seconds is \(seconds): give 0 to 60") }
+    }
+
+    func run() throws {
+        let processor = Processor(threads: threads ?? Machine.coreCount, compute: .fast)
+        let progress = ProgressLine(label: "measuring")
+        let report = KernelBench(processor: processor, seconds: seconds).run {
+            progress.show("\($0.kernel), \($0.shape)")
+        }
+        progress.finish()
+        try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
+        if let plot { try write(Roofline(report).svg, to: plot) }
+    }
+
+    private func write(_ text: String, to path: String) throws {
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        } catch {
+            throw WorkError("\(path) cannot be written: \(error.localizedDescription)")
+        }
+    }
+}

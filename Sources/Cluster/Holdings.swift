@@ -9,12 +9,15 @@ package struct Holdings: Hashable, Sendable {
     private var holders: [[Int]]
     /// By worker.
     private var counts: [Int]
+    /// Slots that nobody holds.
+    package private(set) var missingCount: Int
 
     package init(layers: [Int], experts: Int, tensor: Int) {
         self.layers = layers
         expertCount = experts
         self.tensor = tensor
         holders = Array(repeating: [], count: layers.count * experts * tensor)
+        missingCount = holders.count
         counts = []
     }
 
@@ -50,7 +53,7 @@ package struct Holdings: Hashable, Sendable {
     /// The slots that nobody holds, in the order of layer, expert, rank.
     package var missing: [Slot] { holders.indices.filter { holders[$0].isEmpty }.map(slot) }
 
-    package var isWhole: Bool { holders.allSatisfy { !$0.isEmpty } }
+    package var isWhole: Bool { missingCount == 0 }
 
     /// Whether a worker holds any slice of an expert; it may not get another one.
     package func holdsExpert(of slot: Slot, worker: Int) -> Bool {
@@ -92,6 +95,7 @@ package struct Holdings: Hashable, Sendable {
 
     private mutating func add(at index: Int, _ worker: Int) {
         guard !holders[index].contains(worker) else { return }
+        if holders[index].isEmpty { missingCount -= 1 }
         holders[index].append(worker)
         while counts.count <= worker { counts.append(0) }
         counts[worker] += 1
@@ -100,6 +104,7 @@ package struct Holdings: Hashable, Sendable {
     private mutating func remove(at index: Int, _ worker: Int) {
         guard let place = holders[index].firstIndex(of: worker) else { return }
         holders[index].remove(at: place)
+        if holders[index].isEmpty { missingCount += 1 }
         counts[worker] -= 1
         while counts.last == 0 { counts.removeLast() }
     }

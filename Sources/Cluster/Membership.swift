@@ -84,15 +84,18 @@ package struct Membership: Sendable {
 
     private mutating func drain(_ name: String) -> [Action] {
         guard let index = index(of: name) else { return [.refuse(unknown(name))] }
-        guard members[index].state == .ready || members[index].state == .joining else {
-            return [.refuse(.notReady(name, members[index].state))]
+        switch members[index].state {
+        case .ready, .joining, .draining: members[index].state = .draining
+        case .left, .lost: return [.refuse(.notReady(name, members[index].state))]
         }
-        members[index].state = .draining
         return [.request(.drain(index))]
     }
 
+    /// A lost one is forgotten: its number is free for another.
     private mutating func remove(_ name: String) -> [Action] {
-        index(of: name) == nil ? [.refuse(unknown(name))] : lose(name)
+        guard let index = index(of: name), members[index].state != .left else { return [.refuse(unknown(name))] }
+        defer { members[index].state = .left }
+        return members[index].isPresent ? [.lost(index: index)] : []
     }
 
     private mutating func lose(_ name: String) -> [Action] {

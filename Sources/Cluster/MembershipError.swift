@@ -6,6 +6,8 @@ package enum MembershipError: Error, Hashable, Sendable {
     case tooManyWorkers(maximum: Int)
     case noRoom(String, slots: Int)
     case drainFailed(String, reason: String)
+    /// The coordinator is about to end.
+    case stopping
 }
 
 extension MembershipError: CustomStringConvertible {
@@ -26,6 +28,8 @@ extension MembershipError: CustomStringConvertible {
             """
         case .drainFailed(let name, let reason):
             "worker '\(name)' is not drained (\(reason)): try again"
+        case .stopping:
+            "the coordinator is stopping: start it again first"
         }
     }
 }

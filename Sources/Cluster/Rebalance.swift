@@ -165,7 +165,7 @@ package struct Rebalance: Sendable {
     private mutating func plan(_ request: RebalanceRequest, _ actions: inout [Action]) {
         switch request {
         case .drain, .rebalance:
-            let missing = holdings.missing.count
+            let missing = holdings.missingCount
             if missing > 0 { return finish(request, .failed(reason: "nobody holds \(missing) slots"), &actions) }
         case .admit, .repair: break
         }

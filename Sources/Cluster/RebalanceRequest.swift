@@ -28,3 +28,14 @@ package enum RebalanceOutcome: Hashable, Sendable {
     /// Nothing was changed, or nothing more after the changes made so far.
     case failed(reason: String)
 }
+
+extension RebalanceOutcome: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .done: "done"
+        case .nothing: "there was nothing to do"
+        case .incomplete(let slots): "nobody has room for \(slots.count) slots"
+        case .failed(let reason): "failed: \(reason)"
+        }
+    }
+}

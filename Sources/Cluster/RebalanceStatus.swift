@@ -15,7 +15,7 @@ package struct RebalanceStatus: Sendable, Hashable {
     init(_ rebalance: Rebalance) {
         queue = rebalance.queue
         epoch = rebalance.epoch
-        missingCount = rebalance.holdings.missing.count
+        missingCount = rebalance.holdings.missingCount
         var reason: String?
         var migration: Migration?
         switch rebalance.phase {

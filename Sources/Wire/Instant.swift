@@ -18,6 +18,9 @@ package struct Instant: Sendable, Hashable, Comparable {
         return overflow ? .never : Instant(nanoseconds: sum)
     }
 
+    /// The time since the clock's origin, for state machines that count in durations.
+    package var sinceOrigin: Duration { .nanoseconds(Int64(clamping: nanoseconds)) }
+
     /// Nanoseconds from `earlier` to this instant; zero when it is not earlier.
     package func nanoseconds(since earlier: Instant) -> UInt64 {
         nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0

@@ -35,11 +35,22 @@ import Testing
     func drain() {
         var membership = Self.membership()
         #expect(membership.handle(.drain(name: "w0")) == [.request(.drain(0))])
-        #expect(membership.handle(.drain(name: "w0")) == [.refuse(.notReady("w0", .draining))])
+        #expect(membership.handle(.drain(name: "w0")) == [.request(.drain(0))], "asked twice is asked once")
         #expect(membership.capacities { _ in nil }.map(\.takesSlots) == [false, true])
         #expect(membership.handle(.finished(.drain(0), .done)) == [.dismiss(index: 0)])
         let joined = membership.handle(.joined(name: "other", Member.Offer(slots: 4)))
         #expect(joined.first == .admitted(index: 0))
+        #expect(membership.handle(.drain(name: "w0")) == [.refuse(.unknown("w0", known: ["other", "w1"]))])
+    }
+
+    @Test("a removed worker is gone at once, present or lost, and its number is free again")
+    func remove() {
+        var membership = Self.membership()
+        #expect(membership.handle(.remove(name: "w0")) == [.lost(index: 0)])
+        #expect(membership.handle(.lost(name: "w1")) == [.lost(index: 1)])
+        #expect(membership.handle(.remove(name: "w1")) == [])
+        #expect(membership.members.map(\.state) == [.left, .left])
+        #expect(membership.handle(.joined(name: "other", Member.Offer(slots: 4))).first == .admitted(index: 0))
     }
 
     @Test("a worker for whose slots nobody has room stays")

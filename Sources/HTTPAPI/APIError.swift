@@ -123,7 +123,7 @@ extension APIError {
         switch error {
         case .queueFull:
             unavailable(.tooManyRequests, "rate_limit_exceeded", code: "queue_full", error.description)
-        case .waitedTooLong, .stopping, .cancelled:
+        case .waitedTooLong, .stopping, .cancelled, .unavailable:
             unavailable(.serviceUnavailable, "service_unavailable", code: nil, error.description)
         case .engine:
             unavailable(.serviceUnavailable, "server_error", code: "engine_failed", error.description)

@@ -3,7 +3,7 @@ internal import Foundation
 /// Runs an engine on a thread of its own for any number of callers: takes requests in the order in which they come,
 /// gives them to the engine as room comes free, and hands each its tokens as they are generated.
 ///
-/// `engine`, `running` and what `betweenSteps` captures belong to that thread alone; `condition` guards the rest.
+/// `engine`, `running` and `interlude`, but for its `wake`, belong to that thread alone; `lock` guards the rest.
 package final class EngineRunner: @unchecked Sendable {
     package struct Limits: Sendable {
         /// Requests in the batch at once.
@@ -29,6 +29,8 @@ package final class EngineRunner: @unchecked Sendable {
         package fileprivate(set) var isStopping = false
         /// What the last step failed with; nil after one that went well.
         package fileprivate(set) var failure: String?
+        /// Why no request is taken now; nil while they are.
+        package fileprivate(set) var obstacle: String?
     }
 
     private enum Phase: Equatable {
@@ -50,11 +52,11 @@ package final class EngineRunner: @unchecked Sendable {
 
     private let engine: Engine
     private let limits: Limits
-    private let betweenSteps: () -> Void
+    private let interlude: any Interlude
     /// By sequence identifier.
     private var running: [Int: Running] = [:]
 
-    private let condition = NSCondition()
+    private let lock = NSLock()
     private var phase = Phase.open
     private var waiting: [Ticket] = []
     private var cancelled: Set<Int> = []
@@ -63,11 +65,11 @@ package final class EngineRunner: @unchecked Sendable {
 
     /// - Parameters:
     ///   - engine: from now on the runner's alone.
-    ///   - betweenSteps: called after every step, on the engine's thread.
-    package init(engine: Engine, limits: Limits, betweenSteps: @escaping () -> Void = {}) {
+    ///   - interlude: what the engine's thread does when it does not compute.
+    package init(engine: Engine, limits: Limits, interlude: any Interlude = Nap()) {
         self.engine = engine
         self.limits = limits
-        self.betweenSteps = betweenSteps
+        self.interlude = interlude
         state = Load(freePositions: engine.freePositions, positions: engine.freePositions)
     }
 
@@ -92,15 +94,16 @@ package final class EngineRunner: @unchecked Sendable {
     package func submit(_ request: GenerationRequest) throws -> Generation {
         try Engine.validate(request, for: engine.config, cachePositions: engine.limits.cachePositions)
         let (events, continuation) = AsyncThrowingStream.makeStream(of: Generation.Event.self)
-        let ticket = try condition.withLock {
+        let ticket = try lock.withLock {
             guard phase == .open else { throw RunnerError.stopping }
+            if let obstacle = state.obstacle { throw RunnerError.unavailable(obstacle) }
             guard waiting.count < limits.waiting else { throw RunnerError.queueFull(limit: limits.waiting) }
             let ticket = Ticket(number: ticketCount, request: request, start: .now, events: continuation)
             ticketCount += 1
             waiting.append(ticket)
-            condition.signal()
             return ticket
         }
+        interlude.wake()
         let giveUp: @Sendable () -> Void = { [weak self] in self?.cancel(ticket.number) }
         continuation.onTermination = { if case .cancelled = $0 { giveUp() } }
         return Generation(events: events, start: ticket.start, giveUp: giveUp)
@@ -108,20 +111,20 @@ package final class EngineRunner: @unchecked Sendable {
 
     /// Takes no more requests; those taken may finish until `deadline` and fail then. For any thread.
     package func stop(by deadline: ContinuousClock.Instant) {
-        condition.withLock {
+        lock.withLock {
             phase =
                 switch phase {
                 case .open: .draining(until: deadline)
                 case .draining(let earlier): .draining(until: min(earlier, deadline))
                 }
             state.isStopping = true
-            condition.signal()
         }
+        interlude.wake()
     }
 
     /// For any thread.
     package var load: Load {
-        condition.withLock {
+        lock.withLock {
             var load = state
             load.waiting = waiting.count
             return load
@@ -129,14 +132,14 @@ package final class EngineRunner: @unchecked Sendable {
     }
 
     private func cancel(_ number: Int) {
-        let ticket = condition.withLock { () -> Ticket? in
+        let ticket = lock.withLock { () -> Ticket? in
             guard let index = waiting.firstIndex(where: { $0.number == number }) else {
                 cancelled.insert(number)
-                condition.signal()
                 return nil
             }
             return waiting.remove(at: index)
         }
+        interlude.wake()
         ticket?.events.finish(throwing: RunnerError.cancelled)
     }
 }
@@ -144,37 +147,47 @@ package final class EngineRunner: @unchecked Sendable {
 /// The engine's thread.
 extension EngineRunner {
     private func serve() {
-        while waitForWork() {
-            giveUpCancelled()
-            while let ticket = nextTicket() { start(ticket) }
-            giveUpOverdue()
-            step()
-            betweenSteps()
+        while true {
+            switch outlook {
+            case .end: return finish()
+            case .rest(let deadline): interlude.rest(until: deadline)
+            case .work:
+                giveUpCancelled()
+                while let ticket = nextTicket() { start(ticket) }
+                giveUpOverdue()
+                step()
+                interlude.betweenSteps()
+            }
             publish()
         }
+    }
+
+    private enum Outlook {
+        case work
+        case rest(until: ContinuousClock.Instant)
+        case end
+    }
+
+    private var outlook: Outlook {
+        lock.withLock {
+            let isIdle = waiting.isEmpty && !engine.hasWork
+            return switch phase {
+            case .open where isIdle && cancelled.isEmpty: .rest(until: .now + Self.longestRest)
+            case .open: .work
+            case .draining(let deadline): !isIdle && .now < deadline ? .work : .end
+            }
+        }
+    }
+
+    private func finish() {
         fail(running.values.map(\.ticket) + takeWaiting { _ in true }, with: .stopping)
         engine.abandon()
         running.removeAll()
         publish()
     }
 
-    /// Sleeps while there is nothing to do.
-    /// - Returns: false when it is time to end.
-    private func waitForWork() -> Bool {
-        condition.withLock {
-            while true {
-                let isIdle = waiting.isEmpty && !engine.hasWork
-                switch phase {
-                case .open where isIdle && cancelled.isEmpty: condition.wait()
-                case .open: return true
-                case .draining(let deadline): return !isIdle && .now < deadline
-                }
-            }
-        }
-    }
-
     private func giveUpCancelled() {
-        let numbers = condition.withLock {
+        let numbers = lock.withLock {
             defer { cancelled.removeAll() }
             return cancelled
         }
@@ -193,7 +206,7 @@ extension EngineRunner {
 
     /// The first that waits, if there is room for it: nobody overtakes.
     private func nextTicket() -> Ticket? {
-        condition.withLock {
+        lock.withLock {
             guard running.count < limits.running, let first = waiting.first, engine.hasRoom(for: first.request) else {
                 return nil
             }
@@ -215,13 +228,13 @@ extension EngineRunner {
         guard engine.hasWork else { return }
         do {
             deliver(try engine.step(), at: .now)
-            condition.withLock { state.failure = nil }
+            lock.withLock { state.failure = nil }
         } catch {
             let failed = running.values.map(\.ticket)
             engine.abandon()
             running.removeAll()
-            condition.withLock { state.failure = "\(error)" }
-            fail(failed, with: .engine("\(error)"))
+            lock.withLock { state.failure = "\(error)" }
+            fail(failed, with: interlude.obstacle.map(RunnerError.unavailable) ?? .engine("\(error)"))
         }
     }
 
@@ -237,7 +250,7 @@ extension EngineRunner {
     }
 
     private func takeWaiting(where isTaken: (Ticket) -> Bool) -> [Ticket] {
-        condition.withLock {
+        lock.withLock {
             let taken = waiting.filter(isTaken)
             waiting.removeAll(where: isTaken)
             return taken
@@ -249,9 +262,14 @@ extension EngineRunner {
     }
 
     private func publish() {
-        condition.withLock {
+        let obstacle = interlude.obstacle
+        lock.withLock {
             state.running = running.count
             state.freePositions = engine.freePositions
+            state.obstacle = obstacle
         }
     }
+
+    /// Whatever is to happen wakes the thread; this is for what nobody thought of.
+    private static let longestRest = Duration.seconds(10)
 }

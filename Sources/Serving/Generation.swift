@@ -32,6 +32,8 @@ package enum RunnerError: Error, Equatable, CustomStringConvertible {
     case waitedTooLong(Duration)
     case stopping
     case cancelled
+    /// What the engine needs is not there.
+    case unavailable(String)
     /// The engine failed, with all that ran in it.
     case engine(String)
 
@@ -41,6 +43,7 @@ package enum RunnerError: Error, Equatable, CustomStringConvertible {
         case .waitedTooLong(let limit): "the request has waited for \(limit) without finding room: try again later"
         case .stopping: "the server is shutting down: send the request to another one, or later"
         case .cancelled: "the request was cancelled"
+        case .unavailable(let reason): "no request can be served now: \(reason)"
         case .engine(let reason): "the engine failed: \(reason)"
         }
     }

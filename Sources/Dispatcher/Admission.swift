@@ -24,6 +24,8 @@ package final class Admission: @unchecked Sendable {
         case loading(any Link, seat: Int, WorkerDescription, lastHeard: Instant)
         /// Holds its experts and waits for the others.
         case ready(any Link, seat: Int)
+        /// Comes to a cluster that serves: opens its checkpoint, and gets its experts later.
+        case joining(any Link, WorkerSeat, WorkerDescription, lastHeard: Instant)
     }
 
     private enum Place {
@@ -41,16 +43,21 @@ package final class Admission: @unchecked Sendable {
     private let logger: Logger
     private var places: [Place]
     private var guests: [ObjectIdentifier: Guest] = [:]
-    private var isFilled = false
+    /// What workers are told that come once the cluster serves, without slots.
+    private let welcome: Assignment?
+    /// The links of workers that were handed over, by name; nil before the cluster is complete.
+    private var members: [String: any Link]?
     private let isClosed = Atomic(false)
 
     /// - Parameters:
     ///   - exchange: listens where the workers dial.
-    ///   - arrivals: gets the workers that come back after `fill`.
+    ///   - arrivals: gets the workers that come after `fill`, without experts.
+    ///   - welcome: what workers are told that have no seat; nil: they are sent away.
     package init(
         seats: [WorkerSeat], secret: ClusterSecret, exchange: any Exchange, arrivals: Arrivals,
-        time: any TimeSource, limits: Limits = Limits(), logger: Logger
+        welcome: Assignment? = nil, time: any TimeSource, limits: Limits = Limits(), logger: Logger
     ) {
+        self.welcome = welcome
         self.arrivals = arrivals
         self.seats = seats
         self.secret = secret
@@ -72,7 +79,7 @@ package final class Admission: @unchecked Sendable {
         while true {
             let ready = places.compactMap { if case .ready(let worker) = $0 { worker } else { nil } }
             guard ready.count < seats.count else {
-                isFilled = true
+                members = Dictionary(uniqueKeysWithValues: ready.map { ($0.seat.name, $0.link) })
                 ready.forEach(release)
                 return ready
             }
@@ -88,7 +95,8 @@ package final class Admission: @unchecked Sendable {
         zip(seats, places).compactMap { if case .empty = $1 { $0.name } else { nil } }
     }
 
-    /// Lets lost workers come back, and sends strangers away, until `close`; on the calling thread.
+    /// Lets further workers in, lost ones that come back too, and sends strangers away, until `close`; on the calling
+    /// thread.
     package func guardDoor() {
         while !isClosed.load(ordering: .acquiring) { turn(until: time.now() + Self.idleTick) }
     }
@@ -132,6 +140,7 @@ package final class Admission: @unchecked Sendable {
             switch guests[ObjectIdentifier(link)] {
             case .greeting(_, let handshake): try shakeHands(link, handshake, message)
             case .loading(_, let seat, let description, _): try hear(link, seat, description, message)
+            case .joining(_, let seat, let description, _): hearJoining(link, seat, description, message)
             case .ready: hearReady(link, message)
             case nil: break
             }
@@ -153,6 +162,7 @@ package final class Admission: @unchecked Sendable {
     }
 
     private func seatGuest(_ link: any Link, _ description: WorkerDescription) throws {
+        if let members { return try admit(link, description, to: members) }
         guard let index = seats.firstIndex(where: { $0.name == description.name }) else {
             return refuse(link, .unknownName(description.name, known: seats.map(\.name)))
         }
@@ -171,6 +181,42 @@ package final class Admission: @unchecked Sendable {
         logger.info("worker joined", metadata: ["worker": "\(seat.name)", "peer": "\(link.peer)"])
     }
 
+    /// Lets a worker into a cluster that serves, be it a new one or one that was lost.
+    private func admit(_ link: any Link, _ description: WorkerDescription, to members: [String: any Link]) throws {
+        let known = seats.first { $0.name == description.name }
+        guard var assignment = known?.assignment ?? welcome else {
+            return refuse(link, .unknownName(description.name, known: seats.map(\.name)))
+        }
+        guard members[description.name].map({ $0.closeReason != nil }) ?? true else {
+            return refuse(link, .nameTaken(description.name))
+        }
+        if !description.modelFingerprint.isEmpty, description.modelFingerprint != assignment.modelFingerprint {
+            return refuse(link, .otherCheckpoint(path: description.modelPath))
+        }
+        assignment.slots = []
+        try link.send(.assignment(assignment), epoch: assignment.epoch)
+        let seat = WorkerSeat(name: description.name, assignment: assignment, weightBytes: 0)
+        self.members?[description.name] = link
+        guests[ObjectIdentifier(link)] = .joining(link, seat, description, lastHeard: time.now())
+        logger.info("worker joins", metadata: ["worker": "\(seat.name)", "peer": "\(link.peer)"])
+    }
+
+    private func hearJoining(
+        _ link: any Link, _ seat: WorkerSeat, _ description: WorkerDescription, _ message: ControlMessage
+    ) {
+        switch message {
+        case .progress, .heartbeat:
+            guests[ObjectIdentifier(link)] = .joining(link, seat, description, lastHeard: time.now())
+        case .ready(let report):
+            let worker = ReadyWorker(seat: seat, link: link, description: description, report: report)
+            release(worker)
+            arrivals.add(worker)
+        case .failure(let report): sendAway(link, report.message)
+        case .goodbye(let goodbye): sendAway(link, goodbye.reason)
+        default: sendAway(link, "a \(message.kind) message came while the worker joins")
+        }
+    }
+
     /// A worker that loads.
     private func hear(
         _ link: any Link, _ seat: Int, _ description: WorkerDescription, _ message: ControlMessage
@@ -183,10 +229,6 @@ package final class Admission: @unchecked Sendable {
             let worker = ReadyWorker(seat: seats[seat], link: link, description: description, report: report)
             guests[ObjectIdentifier(link)] = .ready(link, seat: seat)
             places[seat] = .ready(worker)
-            if isFilled {
-                release(worker)
-                arrivals.add(worker)
-            }
             logger.info("worker ready", metadata: ["worker": "\(seats[seat].name)"])
         case .failure(let report):
             sendAway(link, report.message)
@@ -197,13 +239,8 @@ package final class Admission: @unchecked Sendable {
         }
     }
 
-    /// Whether nobody has the place, or has lost it.
     private func isFree(_ place: Place) -> Bool {
-        switch place {
-        case .empty: true
-        case .loading: false
-        case .ready(let worker): worker.link.closeReason != nil
-        }
+        if case .empty = place { true } else { false }
     }
 
     /// A worker that waits for its first dispatch has nothing to say but that it leaves.
@@ -236,7 +273,7 @@ package final class Admission: @unchecked Sendable {
         let guest = guests.removeValue(forKey: ObjectIdentifier(link))
         switch guest {
         case .loading(_, let seat, _, _), .ready(_, let seat): places[seat] = .empty(lastRefusal: reason.description)
-        case .greeting, nil: break
+        case .greeting, .joining, nil: break
         }
         logger.warning("connection closed", metadata: ["peer": "\(link.peer)", "reason": "\(reason)"])
     }
@@ -247,9 +284,10 @@ package final class Admission: @unchecked Sendable {
             switch guest {
             case .greeting(let link, let handshake) where now >= handshake.deadline:
                 sendAway(link, "the handshake took longer than \(limits.handshake)")
-            case .loading(let link, _, _, let lastHeard) where now >= lastHeard + limits.silence:
+            case .loading(let link, _, _, let lastHeard), .joining(let link, _, _, let lastHeard):
+                guard now >= lastHeard + limits.silence else { continue }
                 sendAway(link, "nothing was heard for \(limits.silence) while the worker loads")
-            default: break
+            case .greeting, .ready: break
             }
         }
     }

@@ -9,8 +9,12 @@ final class Answers {
     private let shape: RowShape
     /// The flight that this record serves now.
     private(set) var question: Question?
+    /// By place: whether its answer has come.
+    private var hasCome: [Bool]
     /// Answers that have not come yet.
     private(set) var dueCount = 0
+    /// When the latest answer came.
+    private(set) var lastAnswer: Instant?
 
     /// What a flight asks; the hidden vectors stay where they are until the flight is combined.
     struct Question {
@@ -18,11 +22,15 @@ final class Answers {
         let hidden: UnsafePointer<Float>
         let routing: Routing
         let layer: Int
+        /// The version of the placement that it began in.
+        let epoch: UInt32
+        let start: Instant
     }
 
     /// - Parameter maximumAnswers: tokens * slots * ranks of the largest flight.
     init(maximumAnswers: Int, shape: RowShape) {
         buffer = AlignedBuffer(count: maximumAnswers * shape.byteCount)
+        hasCome = Array(repeating: false, count: maximumAnswers)
         self.shape = shape
     }
 
@@ -32,26 +40,26 @@ final class Answers {
     func begin(_ question: Question, answers: Int) {
         self.question = question
         dueCount = answers
+        lastAnswer = nil
+        for place in 0..<answers { hasCome[place] = false }
     }
 
     func end() { question = nil }
 
-    /// Takes in one worker's answers, one for each place.
+    func isDue(_ place: Int32) -> Bool { !hasCome[Int(place)] }
+
+    /// Takes in one worker's answers, one for each place; where another worker was first nothing changes.
     /// - Throws: `BodyError` when they are not what was asked for.
-    func accept(_ header: FrameHeader, _ payload: UnsafeRawBufferPointer, at places: [Int32]) throws(BodyError) {
+    func accept(
+        _ header: FrameHeader, _ payload: UnsafeRawBufferPointer, at places: [Int32], now: Instant
+    ) throws(BodyError) {
         let body = try CombineBody(header: header, payload: payload, shape: shape, expectedPairs: places.count)
-        for (pair, place) in places.enumerated() {
+        for (pair, place) in places.enumerated() where isDue(place) {
             (UnsafeMutableRawPointer(buffer.pointer) + Int(place) * shape.byteCount).copyMemory(
                 from: body.answer(pair), byteCount: shape.byteCount)
+            hasCome[Int(place)] = true
+            dueCount -= 1
         }
-        dueCount -= places.count
+        lastAnswer = now
     }
-}
-
-/// One dispatch frame under way: its answers' places in a flight, and the worker that owes them.
-struct Parcel {
-    let answers: Answers
-    let worker: Int
-    let places: [Int32]
-    let sent: Instant
 }

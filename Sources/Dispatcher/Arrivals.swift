@@ -4,12 +4,17 @@ internal import Synchronization
 package final class Arrivals: Sendable {
     private let workers = Mutex<[ReadyWorker]>([])
     private let count = Atomic(0)
+    private let wake: @Sendable () -> Void
 
-    package init() {}
+    /// - Parameter wake: makes the step's thread look here.
+    package init(wake: @escaping @Sendable () -> Void) {
+        self.wake = wake
+    }
 
     package func add(_ worker: ReadyWorker) {
         workers.withLock { $0.append(worker) }
         count.wrappingAdd(1, ordering: .releasing)
+        wake()
     }
 
     /// Costs one load where nobody has come.

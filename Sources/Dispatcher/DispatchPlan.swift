@@ -15,17 +15,31 @@ package struct DispatchPlan {
     }
 
     /// By worker.
-    package private(set) var shares: [Share]
+    package private(set) var shares: [Share] = []
+    private let shape: RowShape
+    private var chooser: ReplicaChooser
     /// [tokens, experts per token, tensor] the worker of each pair.
     private var chosen: [Int32] = []
 
-    package init(workerCount: Int, shape: RowShape) {
-        shares = Array(repeating: Share(writer: DispatchWriter(shape: shape)), count: workerCount)
+    /// - Parameter speeds: [workers], positive, in any unit.
+    package init(speeds: [Double], shape: RowShape) {
+        self.shape = shape
+        chooser = ReplicaChooser(speeds: speeds)
+        grow(to: speeds.count)
+    }
+
+    /// [workers] pairs of the last whole batch.
+    package var loads: [Int32] { chooser.loads }
+
+    /// From now on these are the workers.
+    package mutating func set(speeds: [Double]) {
+        grow(to: speeds.count)
+        if chooser.speeds != speeds.map(Float.init) { chooser = ReplicaChooser(speeds: speeds) }
     }
 
     /// Sends every (token, slot, rank) to one of the workers that the table names for it, chosen so that they are
     /// level.
-    package mutating func build(_ routing: Routing, _ table: SlotTable, _ chooser: inout ReplicaChooser) {
+    package mutating func build(_ routing: Routing, _ table: SlotTable) {
         clear()
         let count = routing.pairCount * table.tensor
         while chosen.count < count { chosen.append(0) }
@@ -35,14 +49,19 @@ package struct DispatchPlan {
         for place in 0..<count { add(place, to: Int(chosen[place]), routing, table) }
     }
 
-    /// Sends some answers alone to the worker that the table names first.
-    /// - Parameter places: ascending.
-    package mutating func build(_ routing: Routing, _ table: SlotTable, only places: [Int32]) {
+    /// Sends some answers alone, each to the worker of those that the table names that has least so far.
+    /// - Parameters:
+    ///   - places: ascending.
+    ///   - avoided: a worker that is not to get them; what nobody else holds is left out.
+    package mutating func build(
+        _ routing: Routing, _ table: SlotTable, only places: [Int32], avoiding avoided: Int? = nil
+    ) {
         clear()
         for place in places {
             let (pair, rank) = Int(place).quotientAndRemainder(dividingBy: table.tensor)
-            let row = Int(routing.experts[pair]) * table.tensor + rank
-            add(Int(place), to: Int(table.primary[row]), routing, table)
+            let holders = table[Int(routing.experts[pair]) * table.tensor + rank].lazy.map(Int.init)
+            let least = holders.filter { $0 != avoided }.min { shares[$0].places.count < shares[$1].places.count }
+            if let least { add(Int(place), to: least, routing, table) }
         }
     }
 
@@ -58,6 +77,10 @@ package struct DispatchPlan {
             shares[worker].writer.removeAll()
             shares[worker].places.removeAll(keepingCapacity: true)
         }
+    }
+
+    private mutating func grow(to count: Int) {
+        while shares.count < count { shares.append(Share(writer: DispatchWriter(shape: shape))) }
     }
 
     /// Calls `send` with the frame of one worker's share; its segments are valid inside the call only.

@@ -5,38 +5,42 @@ internal import Wire
 /// The workers of a cluster by placement index: who is there, since when nothing was heard, and what each has done.
 struct Roster {
     struct Member {
-        let seat: WorkerSeat
+        fileprivate(set) var seat: WorkerSeat
         fileprivate(set) var state: State
         var activity: WorkerActivity
         /// Bytes of experts that fit.
         fileprivate(set) var memoryBytes: Int
+        /// The placement's version when it joined, with nothing: what versions up to this one say of its number is
+        /// about somebody else. nil: it is here from the start.
+        fileprivate(set) var joinedEpoch: UInt32?
     }
 
     enum State {
         case serving(any Link, lastHeard: Instant)
         case lost(peer: String, reason: String)
+        /// It was told that it may leave.
+        case left(peer: String)
     }
 
     private(set) var members: [Member]
     private var indexOfLink: [ObjectIdentifier: Int] = [:]
 
     init(_ workers: [ReadyWorker], now: Instant) {
-        members = workers.map {
-            Member(
-                seat: $0.seat, state: .serving($0.link, lastHeard: now), activity: WorkerActivity($0),
-                memoryBytes: $0.description.memoryBytes)
-        }
-        for (index, worker) in workers.enumerated() { indexOfLink[ObjectIdentifier(worker.link)] = index }
+        members = []
+        for (index, worker) in workers.enumerated() { seat(worker, at: index, epoch: nil, now: now) }
     }
 
     /// nil for a link that belongs to nobody any more.
     func index(of link: any Link) -> Int? { indexOfLink[ObjectIdentifier(link)] }
 
-    func index(named name: String) -> Int? { members.firstIndex { $0.seat.name == name } }
-
-    /// nil when the worker is lost.
+    /// nil when the worker is lost or has left.
     func link(of worker: Int) -> (any Link)? {
         if case .serving(let link, _) = members[worker].state { link } else { nil }
+    }
+
+    /// The link of a worker that a placement names; nil when nobody is there who could be meant.
+    func link(of worker: Int, epoch: UInt32) -> (any Link)? {
+        members[worker].joinedEpoch.map { epoch > $0 } ?? true ? link(of: worker) : nil
     }
 
     var serving: [Int] { members.indices.filter { link(of: $0) != nil } }
@@ -49,22 +53,40 @@ struct Roster {
 
     mutating func note(_ worker: Int, _ change: (inout WorkerActivity) -> Void) { change(&members[worker].activity) }
 
-    /// When the worker was heard last; nil when it is lost.
+    /// An answer has come.
+    /// - Returns: what the worker did for it.
+    mutating func noteCombine(_ header: FrameHeader, of parcel: Parcel, now: Instant) -> WorkerLoad {
+        members[parcel.worker].activity.noteCombine(
+            header, nanoseconds: now.nanoseconds(since: parcel.sent), pairs: parcel.places.count)
+    }
+
+    /// When the worker was heard last; nil when it is not there.
     func lastHeard(_ worker: Int) -> Instant? {
         if case .serving(_, let lastHeard) = members[worker].state { lastHeard } else { nil }
     }
 
     mutating func lose(_ worker: Int, _ reason: String) {
-        guard case .serving(let link, _) = members[worker].state else { return }
-        indexOfLink[ObjectIdentifier(link)] = nil
+        guard let link = removeLink(of: worker) else { return }
         members[worker].state = .lost(peer: link.peer, reason: reason)
     }
 
-    /// A lost worker is back under its name.
-    mutating func restore(_ worker: Int, _ ready: ReadyWorker, now: Instant) {
-        indexOfLink[ObjectIdentifier(ready.link)] = worker
-        members[worker].state = .serving(ready.link, lastHeard: now)
-        members[worker].memoryBytes = ready.description.memoryBytes
+    mutating func dismiss(_ worker: Int) {
+        guard let link = removeLink(of: worker) else { return }
+        members[worker].state = .left(peer: link.peer)
+    }
+
+    /// Gives a worker that has joined a number: a new one, that of one that has left, or its own.
+    mutating func seat(_ ready: ReadyWorker, at index: Int, epoch: UInt32?, now: Instant) {
+        indexOfLink[ObjectIdentifier(ready.link)] = index
+        var member = Member(
+            seat: ready.seat, state: .serving(ready.link, lastHeard: now), activity: WorkerActivity(ready),
+            memoryBytes: ready.description.memoryBytes, joinedEpoch: epoch)
+        if index == members.count {
+            members.append(member)
+        } else {
+            if members[index].seat.name == ready.seat.name { member.activity.goOn(from: members[index].activity) }
+            members[index] = member
+        }
     }
 
     /// The lost ones, as an error names them.
@@ -73,5 +95,11 @@ struct Roster {
             guard case .lost(let peer, let reason) = member.state else { return nil }
             return ExpertsLost.Loss(worker: member.seat.name, peer: peer, reason: reason)
         }
+    }
+
+    private mutating func removeLink(of worker: Int) -> (any Link)? {
+        guard let link = link(of: worker) else { return nil }
+        indexOfLink[ObjectIdentifier(link)] = nil
+        return link
     }
 }

@@ -23,6 +23,8 @@ package struct Seating {
     package let shape: RowShape
     /// By the placement's worker index.
     package let seats: [WorkerSeat]
+    /// What a worker is told that joins later: everything but slots.
+    package let welcome: Assignment
     /// [tensor] bytes of a slice of an expert.
     package let sliceBytes: [Int]
 
@@ -44,24 +46,56 @@ package struct Seating {
         try checkpoint.validate(ModelLayout(config, includesMTP: needsMTP))
         let shape = RowShape(hiddenSize: config.hiddenSize, dtype: exchange.onTheWire)
         let fingerprint = try checkpoint.fingerprint
-        let expert = try ExpertWeights(from: checkpoint, layer: placement.layers[0], expert: 0)
         let folder = URL(fileURLWithPath: checkpoint.folder).path
-        let sliceBytes = (0..<parallelism.tensor).map { rank in
-            expert.byteCount / expert.width * parallelism.columns(rank: rank, of: expert.width).count
-        }
+        let sliceBytes = try Self.sliceBytes(checkpoint, placement)
+        let welcome = Assignment(
+            epoch: placement.epoch, modelPath: folder, modelFingerprint: fingerprint, compute: compute.rawValue,
+            rowShape: shape, tensorParallelSize: parallelism.tensor, maximumRows: maximumRows, slots: [])
         seats = applicants.enumerated().map { worker, applicant in
             let slots = placement.slots(of: worker)
+            var assignment = welcome
+            assignment.modelPath = applicant.modelPath ?? folder
+            assignment.slots = Assignment.SlotGroup.groups(of: slots)
             return WorkerSeat(
-                name: applicant.name,
-                assignment: Assignment(
-                    epoch: UInt32(truncatingIfNeeded: placement.epoch), modelPath: applicant.modelPath ?? folder,
-                    modelFingerprint: fingerprint, compute: compute.rawValue, rowShape: shape,
-                    tensorParallelSize: parallelism.tensor, maximumRows: maximumRows,
-                    slots: Assignment.SlotGroup.groups(of: slots)),
+                name: applicant.name, assignment: assignment,
                 weightBytes: slots.reduce(0) { $0 + sliceBytes[$1.rank] })
         }
+        self.welcome = welcome
         self.sliceBytes = sliceBytes
         self.placement = placement
         self.shape = shape
+    }
+
+    /// [tensor] bytes of a slice of an expert.
+    package static func sliceBytes(_ checkpoint: Checkpoint, _ placement: Placement) throws -> [Int] {
+        let expert = try ExpertWeights(from: checkpoint, layer: placement.layers[0], expert: 0)
+        let parallelism = placement.parallelism
+        return (0..<parallelism.tensor).map { rank in
+            expert.byteCount / expert.width * parallelism.columns(rank: rank, of: expert.width).count
+        }
+    }
+
+    /// The control plane of a cluster in which everybody has their seat.
+    /// - Parameters:
+    ///   - ready: by the placement's worker index.
+    ///   - statistics: what is known of the load; nil: nothing.
+    package func control(
+        _ ready: [ReadyWorker], statistics: LoadStatistics?, settings: ControlPlane.Settings, at now: Instant
+    ) -> ControlPlane {
+        let largest = max(1, sliceBytes.max() ?? 1)
+        let members = ready.enumerated().map { index, worker in
+            Member(
+                name: worker.seat.name, index: index,
+                stage: placement.stages.first { $0.workers.contains(index) }?.index ?? 0, state: .ready,
+                offer: Member.Offer(
+                    slots: max(worker.description.memoryBytes / largest, worker.seat.slotCount),
+                    readsCheckpoint: true))
+        }
+        let seconds = now.sinceOrigin / .seconds(1)
+        return ControlPlane(
+            placement: placement, members: members, sliceBytes: sliceBytes,
+            statistics: statistics
+                ?? LoadStatistics(layers: placement.layers, experts: placement.expertCount, seconds: seconds),
+            settings: settings, at: now.sinceOrigin)
     }
 }

@@ -5,13 +5,15 @@ internal import Experts
 internal import Foundation
 internal import Kernels
 internal import Logging
+internal import Serving
 internal import Transport
 internal import Wire
 
 /// The routed experts of a command: in this process, in worker processes on this machine, or on the cluster of a file.
 final class Deployment {
     let experts: any RoutedExperts
-    private let remote: RemoteExperts?
+    /// nil when every expert is in this process.
+    let remote: RemoteExperts?
     private let admission: Admission?
     private let workers: LocalWorkers?
 
@@ -25,13 +27,19 @@ final class Deployment {
         /// The most tokens of one dispatch.
         let maximumTokens: Int
 
-        /// Spreads the experts over workers in proportion to their weights.
+        /// Spreads the experts over workers, in proportion to their weights or as the policy says.
         fileprivate func seating(
-            _ parallelism: Parallelism, weights: [Double], applicants: [Seating.Applicant]
+            _ parallelism: Parallelism, weights: [Double], memoryBytes: [Int], behavior: ClusterBehavior,
+            applicants: [Seating.Applicant]
         ) throws -> Seating {
-            let placement = try Placement.uniform(
+            var placement = try Placement.uniform(
                 layers: expertLayers, experts: checkpoint.config.expertCount, parallelism: parallelism,
                 workerWeights: weights)
+            if behavior.redundantExperts != 0 || behavior.statistics != nil {
+                placement = try placement.dealt(
+                    by: CohortPolicy(redundantExperts: behavior.redundantExperts), memoryBytes: memoryBytes,
+                    sliceBytes: try Seating.sliceBytes(checkpoint, placement), loads: behavior.statistics?.loads())
+            }
             return try Seating(
                 checkpoint, placement: placement, compute: processor.compute, exchange: exchange,
                 maximumRows: maximumTokens, applicants: applicants)
@@ -50,46 +58,54 @@ final class Deployment {
 
     /// Worker processes on this machine, over loopback.
     convenience init(
-        _ model: Model, localWorkers count: Int, parallelism: Parallelism, logger: Logger
+        _ model: Model, localWorkers count: Int, parallelism: Parallelism, behavior: ClusterBehavior = .still,
+        logger: Logger
     ) throws {
         let secret = Self.randomSecret()
         let listener = try TCPListener(host: "127.0.0.1", port: 0)
         let names = (1...count).map { "worker-\($0)" }
+        let memory = names.map { _ in Machine.memoryBytes }
         let seats = try model.seating(
-            parallelism, weights: names.map { _ in 1 }, applicants: names.map { Seating.Applicant(name: $0) })
+            parallelism, weights: names.map { _ in 1 }, memoryBytes: memory, behavior: behavior,
+            applicants: names.map { Seating.Applicant(name: $0) })
         let workers = try LocalWorkers(
             names: names, port: listener.port, secret: secret, threads: max(1, Machine.coreCount / count),
             memoryBytes: Machine.memoryBytes)
         try self.init(
             model, seats, listener: listener, secret: ClusterSecret(bytes: Array(secret.utf8)), workers: workers,
-            timeout: Self.localTimeout, logger: logger)
+            behavior: behavior, timeout: Self.localTimeout, logger: logger)
     }
 
     /// The workers of a cluster file, which dial in by themselves.
-    convenience init(_ model: Model, cluster: ClusterConfig, parallelism: Parallelism, logger: Logger) throws {
+    convenience init(
+        _ model: Model, cluster: ClusterConfig, parallelism: Parallelism, behavior: ClusterBehavior = .still,
+        logger: Logger
+    ) throws {
         let secret = try ClusterSecret(file: cluster.secretFile)
         let listener = try TCPListener(host: cluster.coordinator.host, port: cluster.coordinator.port)
         let seats = try model.seating(
             parallelism, weights: cluster.workers.map { Double($0.memoryBytes) },
+            memoryBytes: cluster.workers.map(\.memoryBytes), behavior: behavior,
             applicants: cluster.workers.map {
                 Seating.Applicant(name: $0.name, modelPath: $0.model ?? cluster.model)
             })
         logger.info(
             "waiting for workers", metadata: ["address": "\(listener.address)", "count": "\(seats.seats.count)"])
         try self.init(
-            model, seats, listener: listener, secret: secret, workers: nil,
+            model, seats, listener: listener, secret: secret, workers: nil, behavior: behavior,
             timeout: .milliseconds(cluster.joinTimeoutMilliseconds), logger: logger)
     }
 
     private init(
         _ model: Model, _ seating: Seating, listener: TCPListener, secret: ClusterSecret, workers: LocalWorkers?,
-        timeout: Duration, logger: Logger
+        behavior: ClusterBehavior, timeout: Duration, logger: Logger
     ) throws {
         let time = MonotonicTime()
-        let arrivals = Arrivals()
+        let exchange = try TCPExchange(time: time)
+        let arrivals = Arrivals { exchange.wake() }
         let admission = Admission(
             seats: seating.seats, secret: secret, exchange: try TCPExchange(listener: listener, time: time),
-            arrivals: arrivals, time: time, logger: logger)
+            arrivals: arrivals, welcome: behavior.admitsNewcomers ? seating.welcome : nil, time: time, logger: logger)
         let progress = ProgressLine(label: "loading experts")
         let ready = try admission.fill(until: time.now() + timeout) {
             try workers?.check(absent: admission.absent)
@@ -99,9 +115,12 @@ final class Deployment {
         progress.finish()
         let config = model.checkpoint.config
         let remote = RemoteExperts(
-            workers: ready, placement: seating.placement, exchange: try TCPExchange(time: time), arrivals: arrivals,
-            time: time, processor: model.processor, shape: seating.shape, expertsPerToken: config.expertsPerToken,
-            maximumTokens: model.maximumTokens, sliceBytes: seating.sliceBytes, logger: logger)
+            workers: ready, placement: seating.placement,
+            control: seating.control(
+                ready, statistics: behavior.statistics, settings: behavior.settings, at: time.now()),
+            exchange: exchange, arrivals: arrivals, time: time, processor: model.processor, shape: seating.shape,
+            expertsPerToken: config.expertsPerToken, maximumTokens: model.maximumTokens,
+            sliceBytes: seating.sliceBytes, limits: behavior.limits, logger: logger)
         self.remote = remote
         self.admission = admission
         self.workers = workers
@@ -111,6 +130,14 @@ final class Deployment {
 
     /// What each worker has done; empty without workers.
     var activity: [WorkerActivity] { remote?.activity ?? [] }
+
+    /// Lets the cluster change between two steps.
+    func betweenSteps() { remote?.turn() }
+
+    /// What the engine's thread does when it does not compute.
+    func interlude(_ board: ActivityBoard) -> any Interlude {
+        remote.map { ClusterInterlude($0, board) } ?? Nap()
+    }
 
     /// Sends the workers home.
     func close() {

@@ -74,7 +74,7 @@ struct GenerateCommand: ParsableCommand {
         let engine = Engine(
             model: decoder, experts: deployment.experts, processor: processor,
             limits: .init(prefillChunk: options.prefillChunk, cachePositions: positions))
-        let sequence = try generate(request, engine, text)
+        let sequence = try generate(request, engine, text, deployment)
         try logits?.write(sequence.record, vocabularySize: checkpoint.config.vocabularySize)
         if json {
             let output = GenerationOutput(sequence, text: text.decoded(sequence.steps.map(\.id)))
@@ -85,7 +85,7 @@ struct GenerateCommand: ParsableCommand {
 
     /// Runs the engine, and streams the text unless JSON is asked for.
     private func generate(
-        _ request: GenerationRequest, _ engine: Engine, _ text: CompletionText
+        _ request: GenerationRequest, _ engine: Engine, _ text: CompletionText, _ deployment: Deployment
     ) throws -> GenerationSequence {
         var stream = text.stream()
         let sequence = try engine.submit(request)
@@ -93,6 +93,7 @@ struct GenerateCommand: ParsableCommand {
             for emission in try engine.step() where !json {
                 try StandardStream.output(stream.append(emission.step.id))
             }
+            deployment.betweenSteps()
         }
         if !json { try StandardStream.output(stream.finish() + "\n") }
         return sequence

@@ -45,7 +45,9 @@ struct ModelOptions: ParsableArguments {
     }
 
     /// Puts the routed experts where the flags say, and waits until they are held.
-    func deploy(_ checkpoint: Checkpoint, _ decoder: DecoderModel, _ processor: Processor) throws -> Deployment {
+    func deploy(
+        _ checkpoint: Checkpoint, _ decoder: DecoderModel, _ processor: Processor, _ behavior: ClusterBehavior = .still
+    ) throws -> Deployment {
         let config = checkpoint.config
         let layerCount = config.layerCount + (decoder.prediction == nil ? 0 : 1)
         let model = Deployment.Model(
@@ -56,14 +58,15 @@ struct ModelOptions: ParsableArguments {
             let parallelism = try Parallelism(
                 tensor: cluster.tensorParallelSize ?? config.parallelism.tensor,
                 pipeline: cluster.pipelineParallelSize ?? config.parallelism.pipeline, workers: config.workers.count)
-            return try Deployment(model, cluster: config, parallelism: parallelism, logger: logger)
+            return try Deployment(model, cluster: config, parallelism: parallelism, behavior: behavior, logger: logger)
         }
         let count = cluster.local ?? 0
         let isSplit = [cluster.tensorParallelSize, cluster.pipelineParallelSize].contains { ($0 ?? 1) != 1 }
         guard count > 0 || isSplit else { return try Deployment(local: model) }
         let parallelism = try Parallelism(
             tensor: cluster.tensorParallelSize ?? 1, pipeline: cluster.pipelineParallelSize ?? 1, workers: count)
-        return try Deployment(model, localWorkers: count, parallelism: parallelism, logger: logger)
+        return try Deployment(
+            model, localWorkers: count, parallelism: parallelism, behavior: behavior, logger: logger)
     }
 
     /// Far beyond what one pass gains by.

@@ -72,6 +72,10 @@ extension PlacementError: Reportable {
     var exitStatus: Int32 { ExitStatus.usage }
 }
 
+extension PolicyError: Reportable {
+    var exitStatus: Int32 { ExitStatus.failed }
+}
+
 extension RequestError: Reportable {
     var exitStatus: Int32 { ExitStatus.usage }
 }

@@ -19,6 +19,9 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup
     var options: ModelOptions
 
+    @OptionGroup(title: "A cluster that changes")
+    var living: LivingOptions
+
     @Option(help: "The address to listen on.")
     var host = "127.0.0.1"
 
@@ -77,7 +80,8 @@ struct ServeCommand: AsyncParsableCommand {
         let processor = options.processor()
         let decoder = try DecoderModel(from: checkpoint)
         notifier.notify(status: "waiting until every expert is held")
-        let deployment = try options.deploy(checkpoint, decoder, processor)
+        let deployment = try options.deploy(
+            checkpoint, decoder, processor, living.behavior(isLocal: options.cluster.cluster == nil))
         defer { deployment.close() }
         let engine = Engine(
             model: decoder, experts: deployment.experts, processor: processor,
@@ -85,7 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
         let board = ActivityBoard(deployment)
         let runner = EngineRunner(
             engine: engine, limits: .init(running: maxSequences, waiting: maxQueue, wait: Self.longestWait),
-            betweenSteps: board.update)
+            interlude: deployment.interlude(board))
         let model = ServedModel(
             name: modelName ?? URL(fileURLWithPath: options.model).standardizedFileURL.lastPathComponent, text: text,
             endIDs: Set(checkpoint.config.eosTokenIDs), contextLength: min(context, checkpoint.config.maximumPositions))

@@ -23,7 +23,7 @@ final class ClusterHarness {
 
     init(
         _ checkpoint: Checkpoint, placement: Placement, compute: Compute, exchange: ExchangeDType, maximumTokens: Int,
-        limits: RemoteExperts.Limits = .init()
+        settings: ControlPlane.Settings = .init(), limits: RemoteExperts.Limits = .init()
     ) throws {
         let time = MonotonicTime()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -32,10 +32,11 @@ final class ClusterHarness {
             checkpoint, placement: placement, compute: compute, exchange: exchange, maximumRows: maximumTokens,
             applicants: (0..<count).map { Seating.Applicant(name: "worker-\($0)") })
         let listener = try TCPListener(host: "127.0.0.1", port: 0)
-        let arrivals = Arrivals()
+        let exchange = try TCPExchange()
+        let arrivals = Arrivals { exchange.wake() }
         let admission = Admission(
             seats: seating.seats, secret: secret, exchange: try TCPExchange(listener: listener), arrivals: arrivals,
-            time: time, logger: logger)
+            welcome: seating.welcome, time: time, logger: logger)
         port = listener.port
         // Workers dial in another order than they are seated.
         for index in (0..<count).reversed() {
@@ -43,7 +44,9 @@ final class ClusterHarness {
         }
         let ready = try admission.fill(until: time.now() + .seconds(30))
         experts = RemoteExperts(
-            workers: ready, placement: placement, exchange: try TCPExchange(), arrivals: arrivals, time: time,
+            workers: ready, placement: placement,
+            control: seating.control(ready, statistics: nil, settings: settings, at: time.now()),
+            exchange: exchange, arrivals: arrivals, time: time,
             processor: Processor(threads: 1, compute: compute), shape: seating.shape,
             expertsPerToken: checkpoint.config.expertsPerToken, maximumTokens: maximumTokens,
             sliceBytes: seating.sliceBytes, limits: limits, logger: logger)
@@ -60,8 +63,8 @@ final class ClusterHarness {
         _ = ended.wait(timeout: .now() + 10)
     }
 
-    /// Starts a worker under the name of one that was killed.
-    func restart(_ index: Int) throws {
+    /// Starts a worker that is new, or under the name of one that was killed.
+    func start(_ index: Int) throws {
         services[index] = try Self.start(index, port: port, secret: secret, ended: ended)
     }
 

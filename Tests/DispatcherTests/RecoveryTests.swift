@@ -68,10 +68,11 @@ import Testing
         let expected = try batch.output(of: local, layer: layer)
         #expect(try batch.output(of: cluster.experts, layer: layer) { cluster.kill(1) } == expected)
         let served = cluster.experts.activity[1].pairCount
-        try cluster.restart(1)
+        try cluster.start(1)
         let deadline = Date() + 20
         while cluster.experts.activity[1].pairCount == served, Date() < deadline {
             #expect(try batch.output(of: cluster.experts, layer: layer) == expected)
+            cluster.experts.turn()
         }
         #expect(cluster.experts.activity[1].pairCount > served)
         #expect(cluster.close())
@@ -92,7 +93,7 @@ import Testing
         }
         #expect(error?.description.contains("worker-0") == true && error?.description.contains("worker-1") == true)
         cluster.experts.abandon()
-        try cluster.restart(0)
+        try cluster.start(0)
         let deadline = Date() + 20
         var output: [Float]?
         while output == nil, Date() < deadline {

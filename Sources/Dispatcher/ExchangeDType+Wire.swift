@@ -1,0 +1,19 @@
+package import Experts
+package import Wire
+
+extension ExchangeDType {
+    package init(_ dtype: WireDType) {
+        self =
+            switch dtype {
+            case .f32: .f32
+            case .bf16: .bf16
+            }
+    }
+
+    package var onTheWire: WireDType {
+        switch self {
+        case .f32: .f32
+        case .bf16: .bf16
+        }
+    }
+}

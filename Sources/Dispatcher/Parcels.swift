@@ -1,0 +1,63 @@
+internal import Wire
+
+/// One dispatch frame under way: its answers' places in a flight, and the worker that owes them.
+struct Parcel {
+    let answers: Answers
+    let worker: Int
+    let places: [Int32]
+    let sent: Instant
+    /// Others have been asked for the same.
+    var isHedged = false
+}
+
+/// What is owed by whom: every dispatch frame that has not been answered, and what has to be asked anew.
+struct Parcels {
+    private var underWay: [UInt64: Parcel] = [:]
+    /// What nobody owes any more and somebody must.
+    private(set) var orphans: [Parcel] = []
+
+    subscript(identifier: UInt64) -> Parcel? { underWay[identifier] }
+
+    var all: Dictionary<UInt64, Parcel>.Values { underWay.values }
+
+    /// Those of one flight that are late and not hedged yet.
+    func identifiers(of answers: Answers) -> [UInt64] {
+        underWay.filter { $1.answers === answers && !$1.isHedged }.map(\.key).sorted()
+    }
+
+    func hasUnhedged(of answers: Answers) -> Bool {
+        underWay.values.contains { $0.answers === answers && !$0.isHedged }
+    }
+
+    mutating func add(_ parcel: Parcel, as identifier: UInt64) { underWay[identifier] = parcel }
+
+    mutating func remove(_ identifier: UInt64) { underWay[identifier] = nil }
+
+    mutating func hedge(_ identifier: UInt64) { underWay[identifier]?.isHedged = true }
+
+    mutating func orphan(_ identifier: UInt64) {
+        if let parcel = underWay.removeValue(forKey: identifier) { orphans.append(parcel) }
+    }
+
+    /// What a lost worker owes is to be asked of others.
+    mutating func orphanAll(of worker: Int) {
+        for identifier in underWay.filter({ $1.worker == worker }).map(\.key).sorted() { orphan(identifier) }
+    }
+
+    mutating func takeOrphans() -> [Parcel] {
+        defer { orphans.removeAll() }
+        return orphans
+    }
+
+    /// Forgets what is still owed to a flight that is whole: another worker was faster.
+    mutating func forget(_ answers: Answers) {
+        guard !underWay.isEmpty || !orphans.isEmpty else { return }
+        for (identifier, parcel) in underWay where parcel.answers === answers { underWay[identifier] = nil }
+        orphans.removeAll { $0.answers === answers }
+    }
+
+    mutating func removeAll() {
+        underWay.removeAll()
+        orphans.removeAll()
+    }
+}

@@ -1,0 +1,128 @@
+internal import Cluster
+internal import Foundation
+internal import Transport
+internal import Wire
+
+// The cluster's changes: what `ControlPlane` is told, and what it wants done.
+extension RemoteExperts {
+    /// Asks the policy on a thread of its own.
+    package static let inBackground: Planner = { policy, request, input, answer in
+        let thread = Thread { answer(policy.rearrange(request, input)) }
+        thread.name = "placement"
+        thread.start()
+    }
+
+    func tell(_ event: ControlPlane.Event) { carryOut(control.handle(event, at: time.now().sinceOrigin)) }
+
+    /// Takes in who and what has come from other threads, and lets time pass for the cluster.
+    func tend() {
+        for item in desk.take() {
+            switch item {
+            case .planned(let revision, let plan): tell(.planned(revision: revision, plan))
+            case .command(let command, let answer):
+                let ticket = Int(clamping: takeIdentifier())
+                commands[ticket] = answer
+                tell(.command(command, ticket: ticket))
+            }
+        }
+        for ready in arrivals.take() { welcome(ready) }
+        tell(.tick)
+    }
+
+    func carryOut(_ actions: [ControlPlane.Action]) {
+        for action in actions {
+            switch action {
+            case .admitted, .refuse: break
+            case .reply(let ticket, let reply): commands.removeValue(forKey: ticket)?.resume(returning: reply)
+            case .plan(let revision, let request, let policy, let input):
+                planner(policy, request, input) { [desk] in desk.post(.planned(revision: revision, $0)) }
+            case .fill(let number, let fill): order(number, fill)
+            case .free(let worker, let slots):
+                order(worker) { try $0.send(.release(SlotRelease(slots: Assignment.SlotGroup.groups(of: slots)))) }
+            case .publish(let next): publish(next)
+            case .missing(let slots):
+                logger.warning("experts have no holder", metadata: ["slots": "\(slots.count)"])
+            case .disconnect(let worker), .dismiss(let worker): dismiss(worker)
+            }
+        }
+    }
+
+    /// Does without a worker from now on.
+    func lose(_ worker: Int, _ reason: String) {
+        guard let link = roster.link(of: worker) else { return }
+        logger.warning(
+            "worker lost", metadata: ["worker": "\(roster.members[worker].seat.name)", "reason": "\(reason)"])
+        roster.lose(worker, reason)
+        link.close(.local(reason))
+        parcels.orphanAll(of: worker)
+        tell(.lost(worker: worker))
+    }
+
+    /// Takes workers for lost of which nothing is heard, not even heartbeats, or that owe an answer for too long.
+    func loseTheSilent() {
+        let now = time.now()
+        for worker in roster.serving {
+            guard let lastHeard = roster.lastHeard(worker), now >= lastHeard + limits.silence else { continue }
+            lose(worker, "nothing was heard from it for \(limits.silence)")
+        }
+        for parcel in Array(parcels.all) where now >= parcel.sent + limits.answer {
+            lose(parcel.worker, "it has not answered within \(limits.answer)")
+        }
+    }
+
+    /// Lets a worker in that holds nothing yet.
+    private func welcome(_ ready: ReadyWorker) {
+        let name = ready.seat.name
+        let offer = Member.Offer(
+            slots: ready.description.memoryBytes / max(1, sliceBytes.max() ?? 1))
+        let actions = control.handle(.joined(name: name, offer), at: time.now().sinceOrigin)
+        for action in actions {
+            switch action {
+            case .admitted(let index):
+                roster.seat(ready, at: index, epoch: control.rebalance.epoch, now: time.now())
+                hold(ready.link)
+                plan.set(speeds: control.speeds)
+                logger.info("worker takes part", metadata: ["worker": "\(name)"])
+            case .refuse(let error):
+                try? ready.link.send(.failure(FailureReport(message: "\(error)", status: 64)))
+                ready.link.close(.local("\(error)"))
+            default: break
+            }
+        }
+        carryOut(actions)
+    }
+
+    private func publish(_ next: Placement) {
+        guard next.epoch > placement.epoch else { return }
+        placement = next
+        plan.set(speeds: control.speeds)
+        logger.info("placement changed", metadata: ["epoch": "\(next.epoch)"])
+    }
+
+    private func order(_ number: Int, _ fill: PlacementChange.Fill) {
+        var assignment = roster.members[fill.worker].seat.assignment
+        assignment.slots = Assignment.SlotGroup.groups(of: [fill.slot])
+        order(fill.worker) {
+            try $0.send(.assignment(assignment), epoch: control.rebalance.epoch, flight: UInt64(number))
+        }
+    }
+
+    /// Sends a worker a command; one that cannot take it is lost.
+    private func order(_ worker: Int, _ send: (any Link) throws -> Void) {
+        guard let link = roster.link(of: worker) else { return }
+        do {
+            try send(link)
+        } catch {
+            lose(worker, "\(error)")
+        }
+    }
+
+    /// The worker closes the link itself once it has heard the goodbye.
+    private func dismiss(_ worker: Int) {
+        guard let link = roster.link(of: worker) else { return }
+        try? link.send(.goodbye(Goodbye(reason: "the worker was drained or removed")))
+        roster.dismiss(worker)
+        parcels.orphanAll(of: worker)
+        logger.info("worker left", metadata: ["worker": "\(roster.members[worker].seat.name)"])
+    }
+}

@@ -1,0 +1,149 @@
+internal import Transport
+internal import Wire
+
+// Flights: questions out, answers in, and what is owed asked of others.
+extension RemoteExperts {
+    /// Sends what the plan holds of a flight, one parcel to each worker; what cannot be sent is an orphan at once.
+    func send(_ answers: Answers) {
+        guard let question = answers.question else { return }
+        let rows = exchanged(question.hidden, question.routing.tokens)
+        let now = time.now()
+        for worker in plan.shares.indices where !plan.shares[worker].isEmpty {
+            let identifier = takeIdentifier()
+            parcels.add(
+                Parcel(answers: answers, worker: worker, places: plan.shares[worker].places, sent: now), as: identifier)
+            guard let link = roster.link(of: worker, epoch: placement.epoch) else {
+                parcels.orphan(identifier)
+                continue
+            }
+            do {
+                try plan.write(
+                    worker: worker, hidden: rows, epoch: placement.epoch, layer: question.layer, flight: identifier
+                ) { header, segments in
+                    try link.send(header, segments)
+                    roster.note(worker) { $0.noteDispatch(header) }
+                }
+            } catch {
+                lose(worker, "\(error)")
+            }
+        }
+    }
+
+    /// Waits until a flight is whole.
+    func collect(_ answers: Answers) throws {
+        while answers.dueCount > 0 {
+            try rehome()
+            let now = time.now()
+            let hedge = hedgeTime(answers)
+            if let hedge, now >= hedge { self.hedge(answers) }
+            let deadline = min(now + Self.tick, hedge.map { $0 > now ? $0 : .never } ?? .never)
+            switch exchange.wait(until: deadline, spin: limits.spin, handle) {
+            case .delivered: break
+            case .woken: tend()
+            case .timedOut:
+                loseTheSilent()
+                tend()
+            }
+        }
+    }
+
+    /// Hears what has come, and waits for it until `deadline` if nothing has.
+    func listen(until deadline: Instant) {
+        var deadline = deadline
+        for _ in 0..<Self.maximumHearings {
+            guard exchange.wait(until: deadline, spin: .zero, handle) == .delivered else { return }
+            deadline = time.now()
+        }
+    }
+
+    private func handle(_ event: ExchangeEvent) {
+        switch event {
+        case .accepted(let link):
+            link.close(.local("nobody is let in here"))
+        case .closed(let link, let reason):
+            if let worker = roster.index(of: link) { lose(worker, reason.description) }
+        case .frame(let link, let header, let payload):
+            guard let worker = roster.index(of: link) else { return }
+            roster.hear(worker, at: time.now())
+            do {
+                try receive(header, payload, from: worker)
+            } catch {
+                lose(worker, "\(error)")
+            }
+        }
+    }
+
+    private func receive(_ header: FrameHeader, _ payload: UnsafeRawBufferPointer, from worker: Int) throws {
+        guard header.kind == .combine else {
+            return hear(try ControlMessage(kind: header.kind, payload: payload), header, from: worker)
+        }
+        guard let parcel = parcels[header.flight], parcel.worker == worker else { return }
+        let now = time.now()
+        control.record(worker: worker, roster.noteCombine(header, of: parcel, now: now))
+        try parcel.answers.accept(header, payload, at: parcel.places, now: now)
+        parcels.remove(header.flight)
+    }
+
+    private func hear(_ message: ControlMessage, _ header: FrameHeader, from worker: Int) {
+        switch message {
+        case .ready: tell(.filled(Int(clamping: header.flight)))
+        case .failure(let report) where header.flight != 0:
+            tell(.fillFailed(Int(clamping: header.flight), reason: report.message))
+        case .failure(let report): lose(worker, report.message)
+        case .goodbye(let goodbye): lose(worker, goodbye.reason)
+        default: break
+        }
+    }
+
+    /// When the parcels of a flight that are still out are to be doubled: once others have shown how long it takes.
+    private func hedgeTime(_ answers: Answers) -> Instant? {
+        guard let question = answers.question, let last = answers.lastAnswer else { return nil }
+        let usual = Duration.nanoseconds(Int64(clamping: last.nanoseconds(since: question.start)))
+        guard parcels.hasUnhedged(of: answers) else { return nil }
+        return question.start + max(limits.hedge, usual * limits.hedgeRatio)
+    }
+
+    /// Asks others as well for what is late, where they hold the same experts. The first answer counts; both are the
+    /// same.
+    private func hedge(_ answers: Answers) {
+        guard let question = answers.question else { return }
+        let table = placement.table(layer: question.layer)
+        for identifier in parcels.identifiers(of: answers) {
+            guard let parcel = parcels[identifier] else { continue }
+            parcels.hedge(identifier)
+            plan.build(
+                question.routing, table, only: parcel.places.filter(answers.isDue), avoiding: parcel.worker)
+            control.note { $0.hedgedPairs += plan.shares.reduce(0) { $0 + $1.places.count } }
+            send(answers)
+        }
+    }
+
+    /// Asks others for what lost workers owe; first gives each expert a holder again.
+    private func rehome() throws {
+        while !parcels.orphans.isEmpty {
+            try makeWhole()
+            for parcel in parcels.takeOrphans() {
+                guard let question = parcel.answers.question else { continue }
+                let places = parcel.places.filter(parcel.answers.isDue)
+                control.note { $0.resentPairs += places.count }
+                plan.build(question.routing, placement.table(layer: question.layer), only: places)
+                send(parcel.answers)
+            }
+        }
+    }
+
+    /// Waits until every slot has a holder: survivors load what is missing, or a worker arrives.
+    private func makeWhole() throws {
+        while control.missingSince != nil {
+            _ = exchange.wait(until: time.now() + Self.repairTick, spin: .zero, handle)
+            loseTheSilent()
+            tend()
+            if let obstacle { throw obstacle }
+        }
+    }
+
+    /// Events that are heard one after another before anything else gets its turn.
+    private static let maximumHearings = 64
+    /// How often is looked whether a repair goes on.
+    private static let repairTick = Duration.milliseconds(20)
+}

@@ -1,0 +1,17 @@
+internal import Cluster
+internal import Dispatcher
+
+/// How a cluster behaves while it runs: what the flags say of it.
+struct ClusterBehavior {
+    /// Experts' worth of slots per layer beyond one for each; nil: as many as memory allows.
+    var redundantExperts: Int? = 0
+    /// The load that the first placement is dealt for; nil: none is known.
+    var statistics: LoadStatistics?
+    var settings = ControlPlane.Settings()
+    var limits = RemoteExperts.Limits()
+    /// Whether workers may join whom the cluster file does not name.
+    var admitsNewcomers = false
+
+    /// One completion by whoever is there.
+    static let still = ClusterBehavior()
+}

@@ -1,0 +1,33 @@
+internal import Dispatcher
+internal import Serving
+internal import Transport
+internal import Wire
+
+/// What the engine's thread does between steps when its experts are on a cluster: it is the cluster's thread too.
+final class ClusterInterlude: Interlude, @unchecked Sendable {
+    private let experts: RemoteExperts
+    private let desk: ControlDesk
+    private let board: ActivityBoard
+    private let time: any TimeSource
+
+    init(_ experts: RemoteExperts, _ board: ActivityBoard, time: any TimeSource = MonotonicTime()) {
+        self.experts = experts
+        desk = experts.desk
+        self.board = board
+        self.time = time
+    }
+
+    func betweenSteps() {
+        experts.turn()
+        board.update()
+    }
+
+    func rest(until deadline: ContinuousClock.Instant) {
+        experts.rest(until: time.now() + (deadline - .now))
+        board.update()
+    }
+
+    func wake() { desk.wake() }
+
+    var obstacle: String? { experts.obstacle?.description }
+}

@@ -1,0 +1,58 @@
+internal import ArgumentParser
+internal import Cluster
+
+/// How a cluster that serves changes while it runs: the flags.
+struct LivingOptions: ParsableArguments {
+    @Option(
+        help: """
+            Experts' worth of slots per layer beyond one for each. Default: as many as the workers' memory allows; 0 \
+            with --local.
+            """)
+    var redundantExperts: Int?
+
+    @Option(help: "Seconds between two looks at the load for a rebalance; 0: only when `cohort rebalance` asks.")
+    var rebalanceInterval = 60
+
+    @Option(help: "The share of the slowest workers' time that a rebalance has to save.")
+    var rebalanceThreshold = 0.05
+
+    @Option(help: "What filling slots may move in all, such as 500MB/s. Default: what disks and links give.")
+    var migrationBandwidth: TransferRate?
+
+    @Option(help: "Seconds that requests wait for experts that nobody holds before they fail.")
+    var recoveryTimeout = 60
+
+    func validate() throws {
+        if let redundantExperts, !(0...Self.maximumRedundant ~= redundantExperts) {
+            throw ValidationError("--redundant-experts is \(redundantExperts): give 0 to \(Self.maximumRedundant)")
+        }
+        for (name, value) in [
+            ("--rebalance-interval", rebalanceInterval), ("--recovery-timeout", recoveryTimeout),
+        ] where !(0...Self.maximumSeconds ~= value) {
+            throw ValidationError("\(name) is \(value): give 0 to \(Self.maximumSeconds) seconds")
+        }
+        guard 0..<1 ~= rebalanceThreshold else {
+            throw ValidationError("--rebalance-threshold is \(rebalanceThreshold): give 0 or more, below 1")
+        }
+    }
+
+    /// - Parameter isLocal: whether all workers share this machine's memory.
+    func behavior(isLocal: Bool, statistics: LoadStatistics? = nil) -> ClusterBehavior {
+        var behavior = ClusterBehavior()
+        behavior.redundantExperts = redundantExperts ?? (isLocal ? 0 : nil)
+        behavior.statistics = statistics
+        behavior.admitsNewcomers = true
+        behavior.settings.policy = CohortPolicy(
+            redundantExperts: behavior.redundantExperts, threshold: rebalanceThreshold)
+        behavior.settings.throttle = FillThrottle(
+            bytesPerSecond: migrationBandwidth?.bytesPerSecond, maximumPerWorker: Self.fillsPerWorker)
+        behavior.settings.rebalanceInterval = rebalanceInterval == 0 ? nil : .seconds(rebalanceInterval)
+        behavior.limits.recovery = .seconds(recoveryTimeout)
+        return behavior
+    }
+
+    private static let maximumRedundant = 65_536
+    private static let maximumSeconds = 86_400
+    /// Enough to keep a worker's disk busy while reports are on their way.
+    private static let fillsPerWorker = 32
+}

@@ -106,8 +106,8 @@ package struct Placement: Hashable, Sendable {
     private static func check(
         _ slices: [[Int]], layer: Int, expert: Int, workerCount: Int
     ) throws(PlacementError) {
-        var seen = Set<Int>()
         for (rank, holders) in slices.enumerated() {
+            var seen = Set<Int>()
             let slot = Slot(layer: layer, expert: expert, rank: rank)
             if holders.isEmpty { throw .noWorker(slot) }
             for worker in holders {
@@ -115,7 +115,7 @@ package struct Placement: Hashable, Sendable {
                     throw .unknownWorker(slot, worker: worker, workers: workerCount)
                 }
                 guard seen.insert(worker).inserted else {
-                    throw .workerHoldsExpertTwice(layer: layer, expert: expert, worker: worker)
+                    throw .workerHoldsTwice(slot, worker: worker)
                 }
             }
         }

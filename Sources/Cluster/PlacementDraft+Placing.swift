@@ -1,13 +1,16 @@
 extension PlacementDraft {
     /// Gives every slot that nobody holds a worker, the most used experts first; redundant slots make room where there
-    /// is none. What finds no place stays missing.
+    /// is none, and as the last resort a worker gets a second slice of an expert. What finds no place stays missing.
     /// - Parameter target: the one worker that may get slots; nil: all.
     mutating func placeMissing(onlyTo target: Int? = nil) {
         for position in layers.indices {
             let layer = layers[position]
             let missing = layer.holders.indices.filter { layer.holders[$0].isEmpty }
             for row in byLoad(missing, layer) {
-                _ = place(row, position: position, onlyTo: target) || replace(row, position: position, onlyTo: target)
+                _ = [false, true].contains { doubling in
+                    place(row, position: position, onlyTo: target, doubling: doubling)
+                        || replace(row, position: position, onlyTo: target, doubling: doubling)
+                }
             }
             level(position: position)
         }
@@ -36,10 +39,10 @@ extension PlacementDraft {
     }
 
     /// Gives one more holder to a row: of the workers with room the one that is done first, after that the lowest.
-    mutating func place(_ row: Int, position: Int, onlyTo target: Int? = nil) -> Bool {
+    mutating func place(_ row: Int, position: Int, onlyTo target: Int? = nil, doubling: Bool = false) -> Bool {
         let worker = leastTime(position) { worker in
             hasRoom(worker, position: position) && isTarget(worker, position, target)
-                && canTake(worker, row: row, position: position)
+                && canTake(worker, row: row, position: position, doubling: doubling)
         }
         guard let worker else { return false }
         fill(SlotMove.Place(row: row, worker: worker), position: position)
@@ -47,12 +50,13 @@ extension PlacementDraft {
     }
 
     /// Puts the row in the place of the redundant slot, of any layer, whose loss costs least.
-    private mutating func replace(_ row: Int, position: Int, onlyTo target: Int?) -> Bool {
+    private mutating func replace(_ row: Int, position: Int, onlyTo target: Int?, doubling: Bool) -> Bool {
         var best: (eviction: MoveSearch.Eviction, position: Int)?
         for other in layers.indices where crew(other) == crew(position) {
             for (worker, eviction) in search(other, onlyTo: target).cheapestEvictions(layers[other]).enumerated() {
                 guard let eviction, eviction.cost < best?.eviction.cost ?? .infinity,
-                    isTarget(worker, position, target), canTake(worker, row: row, position: position)
+                    isTarget(worker, position, target),
+                    canTake(worker, row: row, position: position, doubling: doubling)
                 else { continue }
                 best = (eviction, other)
             }

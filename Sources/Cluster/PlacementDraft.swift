@@ -44,9 +44,13 @@ struct PlacementDraft {
             maximumSlots: maximumSlots)
     }
 
-    func canTake(_ worker: Int, row: Int, position: Int) -> Bool {
+    /// - Parameter doubling: whether a worker may hold two slices of an expert, as it must where workers are few.
+    func canTake(_ worker: Int, row: Int, position: Int, doubling: Bool = false) -> Bool {
         let crew = crew(position)
-        return crew[worker].takesSlots && !layers[position].holdsExpert(row: row, worker: worker)
+        let layer = layers[position]
+        let isHeld =
+            doubling ? layer.holders[row].contains(worker) : layer.holdsExpert(row: row, worker: worker)
+        return crew[worker].takesSlots && !isHeld
             && (crew[worker].readsCheckpoint || !input.holdings.holders(position: position, row: row).isEmpty)
     }
 

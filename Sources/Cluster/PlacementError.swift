@@ -9,7 +9,7 @@ package enum PlacementError: Error, Hashable, Sendable {
     case weightNotPositive(worker: Int, weight: Double)
     case noWorker(Slot)
     case unknownWorker(Slot, worker: Int, workers: Int)
-    case workerHoldsExpertTwice(layer: Int, expert: Int, worker: Int)
+    case workerHoldsTwice(Slot, worker: Int)
 }
 
 extension PlacementError: CustomStringConvertible {
@@ -36,11 +36,8 @@ extension PlacementError: CustomStringConvertible {
             "no worker holds \(slot): give every slice of every expert a worker"
         case .unknownWorker(let slot, let worker, let workers):
             "\(slot) is placed on worker \(worker): workers are numbered 0 to \(workers - 1)"
-        case .workerHoldsExpertTwice(let layer, let expert, let worker):
-            """
-            worker \(worker) holds expert \(expert) of layer \(layer) twice: \
-            slices and replicas need workers of their own
-            """
+        case .workerHoldsTwice(let slot, let worker):
+            "worker \(worker) holds \(slot) twice: replicas need workers of their own"
         }
     }
 

@@ -43,7 +43,7 @@ extension Rebalance {
             phase = .filling(migration)
             return
         }
-        giveUp(migration, &actions)
+        if giveUp(migration, &actions) { publish(&actions) }
         finish(
             migration.request, .failed(reason: "worker \(fill.worker) cannot fill \(fill.slot): \(reason)"), &actions)
     }
@@ -75,14 +75,21 @@ extension Rebalance {
         holdings.removeAll(of: worker)
         leaving.removeAll { $0.free.worker == worker }
         queue.removeAll { $0.worker == worker }
-        for entry in leaving where holdings.holders(of: entry.free.slot).isEmpty {
-            holdings.add(entry.free.slot, to: entry.free.worker)
-        }
+        for entry in leaving { keep(entry.free.slot, on: entry.free.worker) }
         leaving.removeAll { holdings.holders(of: $0.free.slot).contains($0.free.worker) }
         abandon(after: worker, &actions)
         publish(&actions)
         releaseInNeed(&actions)
         if !queue.contains(.repair) { queue.insert(.repair, at: 0) }
+    }
+
+    /// Takes a slot that is in a worker's memory into the table when nobody else holds it.
+    /// - Returns: whether it is in the table.
+    @discardableResult
+    private mutating func keep(_ slot: Slot, on worker: Int) -> Bool {
+        guard holdings.holders(of: slot).isEmpty else { return false }
+        holdings.add(slot, to: worker)
+        return true
     }
 
     private mutating func start(
@@ -117,10 +124,13 @@ extension Rebalance {
     }
 
     /// Drops what was filled for a change that will not come, but keeps what nobody else holds.
-    private mutating func giveUp(_ migration: Migration, lost: Int? = nil, _ actions: inout [Action]) {
+    /// - Returns: whether anything was kept.
+    @discardableResult
+    private mutating func giveUp(_ migration: Migration, lost: Int? = nil, _ actions: inout [Action]) -> Bool {
+        var isAnyKept = false
         for fill in migration.done where fill.worker != lost {
-            if holdings.holders(of: fill.slot).isEmpty {
-                holdings.add(fill.slot, to: fill.worker)
+            if keep(fill.slot, on: fill.worker) {
+                isAnyKept = true
             } else {
                 actions.append(.free(PlacementChange.Free(slot: fill.slot, worker: fill.worker)))
             }
@@ -128,5 +138,6 @@ extension Rebalance {
         for (_, fill) in migration.active.sorted(by: { $0.key < $1.key }) where fill.worker != lost {
             actions.append(.free(PlacementChange.Free(slot: fill.slot, worker: fill.worker)))
         }
+        return isAnyKept
     }
 }

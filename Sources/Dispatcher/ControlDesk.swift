@@ -5,7 +5,7 @@ internal import Synchronization
 package final class ControlDesk: ClusterControl {
     /// What waits for the cluster's thread.
     enum Item: Sendable {
-        case command(ClusterCommand, CheckedContinuation<ClusterReply, Never>)
+        case command(ClusterCommand, @Sendable (ClusterReply) -> Void)
         case planned(revision: Int, Rearrangement)
     }
 
@@ -39,9 +39,12 @@ package final class ControlDesk: ClusterControl {
     package var placement: Placement { state.withLock { $0.picture.placement } }
 
     package func perform(_ command: ClusterCommand) async -> ClusterReply {
-        await withCheckedContinuation { answer in
-            if !post(.command(command, answer)) { answer.resume(returning: .refused(.stopping)) }
-        }
+        await withCheckedContinuation { answer in ask(command) { answer.resume(returning: $0) } }
+    }
+
+    /// As `perform`; `answer` is called once, on the cluster's thread or, when that has ended, on this one.
+    package func ask(_ command: ClusterCommand, _ answer: @escaping @Sendable (ClusterReply) -> Void) {
+        if !post(.command(command, answer)) { answer(.refused(.stopping)) }
     }
 
     /// Makes the cluster's thread look here; for any thread.
@@ -79,6 +82,6 @@ package final class ControlDesk: ClusterControl {
             state.isClosed = true
             return state.items
         }
-        for case .command(_, let answer) in items { answer.resume(returning: .refused(.stopping)) }
+        for case .command(_, let answer) in items { answer(.refused(.stopping)) }
     }
 }

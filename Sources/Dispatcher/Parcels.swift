@@ -44,10 +44,8 @@ struct Parcels {
         for identifier in underWay.filter({ $1.worker == worker }).map(\.key).sorted() { orphan(identifier) }
     }
 
-    mutating func takeOrphans() -> [Parcel] {
-        defer { orphans.removeAll() }
-        return orphans
-    }
+    /// The one that waits longest; there must be one.
+    mutating func takeOrphan() -> Parcel { orphans.removeFirst() }
 
     /// Forgets what is still owed to a flight that is whole: another worker was faster.
     mutating func forget(_ answers: Answers) {

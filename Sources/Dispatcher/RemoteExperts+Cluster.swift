@@ -29,21 +29,32 @@ extension RemoteExperts {
         tell(.tick)
     }
 
+    /// In the order in which they were decided, also when one of them brings about further ones.
     func carryOut(_ actions: [ControlPlane.Action]) {
-        for action in actions {
-            switch action {
-            case .admitted, .refuse: break
-            case .reply(let ticket, let reply): commands.removeValue(forKey: ticket)?.resume(returning: reply)
-            case .plan(let revision, let request, let policy, let input):
-                planner(policy, request, input) { [desk] in desk.post(.planned(revision: revision, $0)) }
-            case .fill(let number, let fill): order(number, fill)
-            case .free(let worker, let slots):
-                order(worker) { try $0.send(.release(SlotRelease(slots: Assignment.SlotGroup.groups(of: slots)))) }
-            case .publish(let next): publish(next)
-            case .missing(let slots):
-                logger.warning("experts have no holder", metadata: ["slots": "\(slots.count)"])
-            case .disconnect(let worker), .dismiss(let worker): dismiss(worker)
-            }
+        backlog += actions
+        guard !isCarryingOut else { return }
+        isCarryingOut = true
+        defer { isCarryingOut = false }
+        while !backlog.isEmpty {
+            let actions = backlog
+            backlog.removeAll()
+            for action in actions { carryOut(action) }
+        }
+    }
+
+    private func carryOut(_ action: ControlPlane.Action) {
+        switch action {
+        case .admitted, .refuse: break
+        case .reply(let ticket, let reply): commands.removeValue(forKey: ticket)?(reply)
+        case .plan(let revision, let request, let policy, let input):
+            planner(policy, request, input) { [desk] in desk.post(.planned(revision: revision, $0)) }
+        case .fill(let number, let fill): order(number, fill)
+        case .free(let worker, let slots):
+            order(worker) { try $0.send(.release(SlotRelease(slots: Assignment.SlotGroup.groups(of: slots)))) }
+        case .publish(let next): publish(next)
+        case .missing(let slots):
+            logger.warning("experts have no holder", metadata: ["slots": "\(slots.count)"])
+        case .disconnect(let worker), .dismiss(let worker): dismiss(worker)
         }
     }
 
@@ -73,6 +84,9 @@ extension RemoteExperts {
     /// Lets a worker in that holds nothing yet.
     private func welcome(_ ready: ReadyWorker) {
         let name = ready.seat.name
+        if let earlier = roster.index(named: name), let reason = roster.link(of: earlier)?.closeReason {
+            lose(earlier, reason.description)
+        }
         let offer = Member.Offer(
             slots: ready.description.memoryBytes / max(1, sliceBytes.max() ?? 1))
         let actions = control.handle(.joined(name: name, offer), at: time.now().sinceOrigin)

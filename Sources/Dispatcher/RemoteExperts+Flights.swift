@@ -3,11 +3,13 @@ internal import Wire
 
 // Flights: questions out, answers in, and what is owed asked of others.
 extension RemoteExperts {
-    /// Sends what the plan holds of a flight, one parcel to each worker; what cannot be sent is an orphan at once.
+    /// Sends what the plan holds of a flight, one parcel to each worker; what cannot be sent is an orphan. The cluster
+    /// changes only when all is sent: the plan is of one placement.
     func send(_ answers: Answers) {
         guard let question = answers.question else { return }
         let rows = exchanged(question.hidden, question.routing.tokens)
         let now = time.now()
+        var unreachable: [(worker: Int, reason: String)] = []
         for worker in plan.shares.indices where !plan.shares[worker].isEmpty {
             let identifier = takeIdentifier()
             parcels.add(
@@ -24,9 +26,10 @@ extension RemoteExperts {
                     roster.note(worker) { $0.noteDispatch(header) }
                 }
             } catch {
-                lose(worker, "\(error)")
+                unreachable.append((worker, "\(error)"))
             }
         }
+        for (worker, reason) in unreachable { lose(worker, reason) }
     }
 
     /// Waits until a flight is whole.
@@ -35,7 +38,7 @@ extension RemoteExperts {
             try rehome()
             let now = time.now()
             let hedge = hedgeTime(answers)
-            if let hedge, now >= hedge { self.hedge(answers) }
+            if let hedge, now >= hedge, control.missingSince == nil { self.hedge(answers) }
             let deadline = min(now + Self.tick, hedge.map { $0 > now ? $0 : .never } ?? .never)
             switch exchange.wait(until: deadline, spin: limits.spin, handle) {
             case .delivered: break
@@ -122,18 +125,17 @@ extension RemoteExperts {
     private func rehome() throws {
         while !parcels.orphans.isEmpty {
             try makeWhole()
-            for parcel in parcels.takeOrphans() {
-                guard let question = parcel.answers.question else { continue }
-                let places = parcel.places.filter(parcel.answers.isDue)
-                control.note { $0.resentPairs += places.count }
-                plan.build(question.routing, placement.table(layer: question.layer), only: places)
-                send(parcel.answers)
-            }
+            let parcel = parcels.takeOrphan()
+            guard let question = parcel.answers.question else { continue }
+            let places = parcel.places.filter(parcel.answers.isDue)
+            control.note { $0.resentPairs += places.count }
+            plan.build(question.routing, placement.table(layer: question.layer), only: places)
+            send(parcel.answers)
         }
     }
 
     /// Waits until every slot has a holder: survivors load what is missing, or a worker arrives.
-    private func makeWhole() throws {
+    func makeWhole() throws {
         while control.missingSince != nil {
             _ = exchange.wait(until: time.now() + Self.repairTick, spin: .zero, handle)
             loseTheSilent()

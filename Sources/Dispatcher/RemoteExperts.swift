@@ -54,7 +54,10 @@ package final class RemoteExperts: RoutedExperts {
     var placement: Placement
     var plan: DispatchPlan
     var parcels = Parcels()
-    var commands: [Int: CheckedContinuation<ClusterReply, Never>] = [:]
+    var commands: [Int: @Sendable (ClusterReply) -> Void] = [:]
+    /// What is decided and not done yet.
+    var backlog: [ControlPlane.Action] = []
+    var isCarryingOut = false
     private var board = StatusBoard()
     private var idle: [Answers] = []
     private var flights: [UInt64: Answers] = [:]
@@ -109,6 +112,7 @@ package final class RemoteExperts: RoutedExperts {
     package var activity: [WorkerActivity] { roster.members.map(\.activity) }
 
     package func dispatch(_ hidden: UnsafePointer<Float>, to routing: Routing, layer: Int) throws -> Flight {
+        try makeWhole()
         let flight = Flight(identifier: takeIdentifier(), layer: layer, routing: routing)
         let answers = idle.popLast() ?? Answers(maximumAnswers: maximumAnswers, shape: shape)
         let table = placement.table(layer: layer)
@@ -168,7 +172,7 @@ package final class RemoteExperts: RoutedExperts {
     /// Tells every worker that it is no longer needed.
     package func close() {
         desk.close()
-        for answer in commands.values { answer.resume(returning: .refused(.stopping)) }
+        for answer in commands.values { answer(.refused(.stopping)) }
         commands.removeAll()
         let links = roster.serving.compactMap { roster.link(of: $0) }
         for link in links { try? link.send(.goodbye(Goodbye(reason: "the coordinator is done"))) }

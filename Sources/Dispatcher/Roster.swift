@@ -33,6 +33,8 @@ struct Roster {
     /// nil for a link that belongs to nobody any more.
     func index(of link: any Link) -> Int? { indexOfLink[ObjectIdentifier(link)] }
 
+    func index(named name: String) -> Int? { members.firstIndex { $0.seat.name == name } }
+
     /// nil when the worker is lost or has left.
     func link(of worker: Int) -> (any Link)? {
         if case .serving(let link, _) = members[worker].state { link } else { nil }

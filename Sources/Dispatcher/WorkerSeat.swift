@@ -23,4 +23,11 @@ package struct ReadyWorker: Sendable {
     package let link: any Link
     package let description: WorkerDescription
     package let report: ReadyReport
+
+    package init(seat: WorkerSeat, link: any Link, description: WorkerDescription, report: ReadyReport) {
+        self.seat = seat
+        self.link = link
+        self.description = description
+        self.report = report
+    }
 }

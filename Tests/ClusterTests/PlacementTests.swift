@@ -146,8 +146,8 @@ import Testing
         }
         let two = try Parallelism(tensor: 2, pipeline: 1, workers: 2)
         let stages = [Stage(index: 0, layers: [1], workers: 0..<2)]
-        #expect(throws: PlacementError.workerHoldsExpertTwice(layer: 1, expert: 0, worker: 1)) {
-            try Placement(epoch: 0, parallelism: two, stages: stages, experts: 2) { _ in [1] }
+        #expect(throws: PlacementError.workerHoldsTwice(Slot(layer: 1, expert: 0, rank: 0), worker: 1)) {
+            try Placement(epoch: 0, parallelism: two, stages: stages, experts: 2) { _ in [1, 1] }
         }
         #expect(throws: PlacementError.noWorker(Slot(layer: 1, expert: 0, rank: 0))) {
             try Placement(epoch: 0, parallelism: two, stages: stages, experts: 2) { _ in [] }

@@ -33,7 +33,9 @@ extension RemoteExperts {
         for action in actions {
             switch action {
             case .admitted, .refuse: break
-            case .reply(let ticket, let reply): commands.removeValue(forKey: ticket)?.resume(returning: reply)
+            case .reply(let ticket, let reply):
+                showPicture(isUrgent: true)
+                commands.removeValue(forKey: ticket)?.resume(returning: reply)
             case .plan(let revision, let request, let policy, let input):
                 planner(policy, request, input) { [desk] in desk.post(.planned(revision: revision, $0)) }
             case .fill(let number, let fill): order(number, fill)

@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// A status as people read it: what the cluster does, and a table of its workers.
+/// A status as people read it: what the cluster does, and a table of its workers without those that have left.
 package struct StatusText {
     private let status: ClusterStatus
 
@@ -21,7 +21,7 @@ package struct StatusText {
     private var summary: String {
         """
         epoch \(status.epoch)   \(Amount.decimal(status.tokensPerSecond)) tokens/s   \
-        balancedness \(Self.share(status.balancedness))   \(Amount.count(status.slotCount, "slot"))
+        balancedness \(Self.share(status.balancedness))   \(Amount.count(status.slotCount, "slot")) held
         """
     }
 
@@ -66,7 +66,7 @@ package struct StatusText {
         var table = TextTable(header: [
             "worker", "state", "stage", "slots", "bytes", "of", "pairs/s", "busy", "wait", "network", "pairs", "peer",
         ])
-        for worker in status.workers {
+        for worker in status.workers where worker.state != Member.State.left.rawValue {
             table.add([
                 worker.name, worker.state, "\(worker.stage)", Amount.grouped(worker.slots),
                 Amount.bytes(worker.slotBytes), Amount.bytes(worker.memoryBytes),

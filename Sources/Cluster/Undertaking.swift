@@ -44,7 +44,7 @@ package struct Undertaking: Sendable, Hashable {
         }
         if let going = going(status) { return going }
         if worker.state == "draining" { return .going("\(command): about to begin", doneBytes: 0, totalBytes: 0) }
-        return .failed(outcome(status).map { "\(command): \($0)" } ?? "\(name) is \(worker.state) again: not drained")
+        return .failed(reason(name, status) ?? "\(name) is \(worker.state) again: not drained")
     }
 
     /// Progress while the command is under way or waits for its turn.
@@ -68,7 +68,15 @@ package struct Undertaking: Sendable, Hashable {
         return String(last.dropFirst(head.count))
     }
 
-    private func isGood(_ outcome: String) -> Bool { outcome.hasPrefix("done") || outcome.hasPrefix("nothing") }
+    /// Why a worker is not let go: a refusal names it.
+    private func reason(_ name: String, _ status: ClusterStatus) -> String? {
+        if let outcome = outcome(status) { return "\(command): \(outcome)" }
+        return status.migration.last.flatMap { $0.contains("'\(name)'") ? $0 : nil }
+    }
+
+    private func isGood(_ outcome: String) -> Bool {
+        [RebalanceOutcome.done, .nothing].contains { outcome == $0.description }
+    }
 }
 
 extension ClusterCommand: CustomStringConvertible {

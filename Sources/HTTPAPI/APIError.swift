@@ -93,7 +93,8 @@ extension APIError {
 
     static let changing = APIError(
         status: .serviceUnavailable, type: "service_unavailable", code: nil, parameter: nil,
-        message: "the placement has changed all the time: try again later", retryAfterSeconds: 1)
+        message: "the placement is changing or has gaps: try again when no migration is under way", retryAfterSeconds: 1
+    )
 
     static let tooSlow = APIError(
         status: .requestTimeout, type: "invalid_request_error", code: nil, parameter: nil,

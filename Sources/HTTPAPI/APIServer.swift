@@ -17,8 +17,6 @@ package struct APIServer: Service {
         package var drain = Duration.seconds(60)
         /// Connections at once; more wait to be accepted.
         package var connections = 1024
-        /// The longest that requests wait for slots that nobody holds.
-        package var recovery = Duration.seconds(60)
 
         package init() {}
     }
@@ -114,23 +112,12 @@ package struct APIServer: Service {
         let reason: String?
     }
 
-    /// 200 while requests are taken, the last step went well, and no expert is missing for long.
+    /// 200 while requests are taken, the last step went well and nothing stands in their way.
     private func health() -> Response {
         let load = runner.load
         if load.isStopping { return Self.json(Health(status: "stopping", reason: nil), .serviceUnavailable) }
-        guard let failure = load.failure ?? missing else { return Self.json(Health(status: "ok", reason: nil)) }
+        guard let failure = load.obstacle ?? load.failure else { return Self.json(Health(status: "ok", reason: nil)) }
         return Self.json(Health(status: "failing", reason: failure), .serviceUnavailable)
-    }
-
-    /// What has been missing for longer than requests wait.
-    private var missing: String? {
-        guard let status = cluster?.status, status.missingSlots > 0,
-            status.missingSeconds > limits.recovery / .seconds(1)
-        else { return nil }
-        return """
-            no worker has held \(status.missingSlots) of \(status.slotCount) slots for \
-            \(Int(status.missingSeconds)) s: add a worker
-            """
     }
 
     private static func json(_ value: some Encodable, _ status: HTTPResponse.Status = .ok) -> Response {

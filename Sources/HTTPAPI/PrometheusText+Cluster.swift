@@ -10,7 +10,7 @@ extension PrometheusText {
         write(
             "cohort_balancedness", .gauge, "Mean over maximum of the tokens per worker: 1 is level.",
             status.balancedness)
-        write("cohort_slots", .gauge, "Slots of the placement.", status.slotCount)
+        write("cohort_slots", .gauge, "Slots that workers hold, replicas included.", status.slotCount)
         write("cohort_missing_slots", .gauge, "Slots that no worker holds.", status.missingSlots)
         write("cohort_missing_seconds", .gauge, "How long slots have been missing.", status.missingSeconds)
         write(

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Checkpoint
+internal import Cluster
 internal import Foundation
 internal import HTTPAPI
 internal import Model
@@ -97,18 +98,19 @@ struct ServeCommand: AsyncParsableCommand {
             name: modelName ?? URL(fileURLWithPath: options.model).standardizedFileURL.lastPathComponent, text: text,
             endIDs: Set(checkpoint.config.eosTokenIDs), contextLength: min(context, checkpoint.config.maximumPositions))
         defer { keys.own?.remove() }
-        try await serve(runner, model, keys, board.counters, notifier)
+        try await serve(
+            runner, model, keys, Sight(counters: board.counters, cluster: deployment.remote?.desk), notifier)
     }
 
     private func serve(
-        _ runner: EngineRunner, _ model: ServedModel, _ keys: Keys, _ counters: SharedCounters,
-        _ notifier: ServiceNotifier
+        _ runner: EngineRunner, _ model: ServedModel, _ keys: Keys, _ sight: Sight, _ notifier: ServiceNotifier
     ) async throws {
         var limits = APIServer.Limits()
         limits.drain = .seconds(drainTimeout)
         let server = APIServer(
             host: host, port: port, key: keys.client, model: model, runner: runner, limits: limits,
-            logger: options.logger, adminKey: keys.admin, cluster: nil, workers: { counters.values }
+            logger: options.logger, adminKey: keys.admin, cluster: sight.cluster,
+            workers: { sight.counters.values }
         ) { stage in
             switch stage {
             case .listening(let port):
@@ -130,6 +132,13 @@ struct ServeCommand: AsyncParsableCommand {
         } catch {
             throw WorkError("the server at \(host):\(port) ended: \(error)")
         }
+    }
+
+    /// What can be seen of the workers from any thread.
+    private struct Sight {
+        let counters: SharedCounters
+        /// nil without workers.
+        let cluster: (any ClusterControl)?
     }
 
     /// What clients and operators must show.

@@ -10,7 +10,7 @@ import Testing
             phase: "filling", request: "rebalance", doneBytes: 1_500_000, totalBytes: 3_000_000,
             queue: ["drain worker-2"], last: nil)
         let lines = StatusText(status).lines()
-        #expect(lines[0] == "epoch 7   14.2 tokens/s   balancedness 0.88   8 slots")
+        #expect(lines[0] == "epoch 7   14.2 tokens/s   balancedness 0.88   8 slots held")
         #expect(lines[1] == "migration: filling, rebalance, 1.50 MB of 3.00 MB; waiting: drain worker-2")
         #expect(lines[2] == "since the start: 3 switches, 12.0 MB moved, 1 worker lost, 1,234 pairs resent, 0 hedged")
         #expect(lines[3] == "worker-3 is lost: the link was closed")
@@ -22,6 +22,14 @@ import Testing
                 "127.0.0.1:4711",
             ]))
         #expect(Set(lines[5...].map(\.count)).count == 1, "columns stand under each other")
+    }
+
+    @Test("a worker that has left is not shown")
+    func left() {
+        var status = FakeCluster.sample
+        status.workers[0].state = "left"
+        let lines = StatusText(status).lines()
+        #expect(lines.count == 8 && !lines.contains { $0.hasPrefix("worker-1") })
     }
 
     @Test("missing slots are shown, with what to do")

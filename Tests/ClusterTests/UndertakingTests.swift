@@ -43,8 +43,8 @@ import Testing
     func rebalanceEnds() {
         let rebalance = Undertaking(.rebalance)
         #expect(rebalance.progress(FakeCluster.sample) == .done("rebalance: done"))
-        let nothing = status { $0.migration.last = "rebalance: nothing to do" }
-        #expect(rebalance.progress(nothing) == .done("rebalance: nothing to do"))
+        let nothing = status { $0.migration.last = "rebalance: \(RebalanceOutcome.nothing)" }
+        #expect(rebalance.progress(nothing) == .done("rebalance: there was nothing to do"))
         let failed = status {
             $0.migration.phase = "failed"
             $0.migration.request = "rebalance"
@@ -78,8 +78,13 @@ import Testing
         let drain = Undertaking(.drain(name: "worker-2"))
         let waiting = status { $0.migration.queue = ["drain worker-2"] }
         #expect(isGoing(drain.progress(waiting)), "it may not have been marked yet")
-        let full = status { $0.migration.last = "drain worker-2: no room for 4 slots" }
+        let refusal = MembershipError.noRoom("worker-2", slots: 4)
+        let full = status { $0.migration.last = "\(refusal)" }
         #expect(isFailed(drain.progress(full), "no room for 4 slots"))
+        let cut = status { $0.migration.last = "drain worker-2: failed: the disk is gone" }
+        #expect(isFailed(drain.progress(cut), "the disk is gone"))
+        let other = status { $0.migration.last = "\(MembershipError.noRoom("worker-1", slots: 4))" }
+        #expect(isFailed(drain.progress(other), "not drained"))
         #expect(isFailed(drain.progress(FakeCluster.sample), "not drained"))
         let lost = Undertaking(.drain(name: "worker-3"))
         #expect(isFailed(lost.progress(FakeCluster.sample), "the link was closed"))

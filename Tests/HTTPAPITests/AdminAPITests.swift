@@ -2,6 +2,8 @@ import Cluster
 import Foundation
 import HTTPAPI
 import Hummingbird
+import Serving
+import Synchronization
 import TestSupport
 import Testing
 
@@ -113,21 +115,23 @@ import Testing
         }
     }
 
-    @Test("the server is not well while slots are missing for longer than requests wait")
+    @Test("the server is not well, and takes no completion, while something stands in the way")
     func health() async throws {
-        let cluster = try FakeCluster()
-        var limits = APIServer.Limits()
-        limits.recovery = .seconds(20)
-        try await TinyServer(limits: limits, cluster: cluster).serve { client in
-            cluster.status.missingSlots = 2
-            cluster.status.missingSeconds = 19.5
+        let interlude = Obstruction()
+        let tiny = try TinyServer(interlude: interlude)
+        try await tiny.serve { client in
             #expect(try await client.get("/health").status == 200)
-            cluster.status.missingSeconds = 21.7
+            interlude.obstacle = "experts are missing"
+            while tiny.runner.load.obstacle == nil { try await Task.sleep(for: .milliseconds(1)) }
             let failing = try await client.get("/health")
             #expect(failing.status == 503)
-            #expect(try #require(failing.object()["reason"] as? String).contains("2 of 8 slots for 21 s"))
-            cluster.status.missingSlots = 0
+            #expect(try failing.object()["reason"] as? String == "experts are missing")
+            let refused = try await client.complete(#"{"prompt": "a"}"#)
+            #expect(refused.status == 503 && refused.text.contains("experts are missing"))
+            interlude.obstacle = nil
+            while tiny.runner.load.obstacle != nil { try await Task.sleep(for: .milliseconds(1)) }
             #expect(try await client.get("/health").status == 200)
+            #expect(try await client.complete(#"{"prompt": "a", "max_tokens": 1}"#).status == 200)
         }
     }
 
@@ -153,4 +157,18 @@ import Testing
             #expect(Set(names).count == names.count, "no metric is told twice")
         }
     }
+}
+
+/// Stands in the way of requests for as long as a test says.
+private final class Obstruction: Interlude, Sendable {
+    private let state = Mutex<String?>(nil)
+
+    var obstacle: String? {
+        get { state.withLock { $0 } }
+        set { state.withLock { $0 = newValue } }
+    }
+
+    func betweenSteps() {}
+    func rest(until deadline: ContinuousClock.Instant) { Thread.sleep(forTimeInterval: 0.002) }
+    func wake() {}
 }

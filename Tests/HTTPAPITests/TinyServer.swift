@@ -24,13 +24,15 @@ struct TinyServer {
 
     init(
         running: Int = 8, waiting: Int = 64, key: APIKey? = nil, limits: APIServer.Limits = .init(),
-        workers: [WorkerCounters] = [], adminKey: APIKey? = nil, cluster: (any ClusterControl)? = nil
+        workers: [WorkerCounters] = [], adminKey: APIKey? = nil, cluster: (any ClusterControl)? = nil,
+        interlude: any Interlude = Nap()
     ) throws {
         checkpoint = try Checkpoint(folder: Self.fixture.model)
         text = try ModelText(folder: checkpoint.folder)
         runner = EngineRunner(
             engine: try Self.engine(checkpoint),
-            limits: .init(running: running, waiting: waiting, wait: .seconds(60)))
+            limits: .init(running: running, waiting: waiting, wait: .seconds(60)),
+            interlude: interlude)
         let model = ServedModel(
             name: "tiny", text: text, endIDs: Set(checkpoint.config.eosTokenIDs), contextLength: 4096)
         server = APIServer(

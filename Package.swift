@@ -75,7 +75,8 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
-        .target(name: "TestSupport", dependencies: ["Cluster"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Cluster", "Serving"], path: "Tests/TestSupport", swiftSettings: strict),
         .tests("BenchTests", ["Bench", "Kernels", "Checkpoint", "Cluster"]),
         .tests("KernelsTests", ["Kernels", "CKernels"]),
         .tests("CheckpointTests", ["Checkpoint", "Kernels"], exclude: ["Fixtures"]),

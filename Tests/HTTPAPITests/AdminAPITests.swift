@@ -2,8 +2,6 @@ import Cluster
 import Foundation
 import HTTPAPI
 import Hummingbird
-import Serving
-import Synchronization
 import TestSupport
 import Testing
 
@@ -157,18 +155,4 @@ import Testing
             #expect(Set(names).count == names.count, "no metric is told twice")
         }
     }
-}
-
-/// Stands in the way of requests for as long as a test says.
-private final class Obstruction: Interlude, Sendable {
-    private let state = Mutex<String?>(nil)
-
-    var obstacle: String? {
-        get { state.withLock { $0 } }
-        set { state.withLock { $0 = newValue } }
-    }
-
-    func betweenSteps() {}
-    func rest(until deadline: ContinuousClock.Instant) { Thread.sleep(forTimeInterval: 0.002) }
-    func wake() {}
 }

@@ -8,8 +8,8 @@ struct AdminKeyOptions: ParsableArguments {
             "The key of the admin API. Every user of this machine can see it: better use a file.",
             discussion: """
                 Default: the environment's COHORT_ADMIN_KEY; else the server makes a key for as long as it runs and \
-                leaves it to its user alone, as PORT.admin-key in $XDG_RUNTIME_DIR/cohort or /tmp/cohort-UID, where \
-                the commands find it when they talk to this machine.
+                leaves it to its user alone, as PORT.admin-key in $XDG_RUNTIME_DIR/cohort or /tmp/cohort-UID (as a \
+                service in /run/cohort), where the commands find it when they talk to this machine.
                 """))
     var adminKey: String?
 

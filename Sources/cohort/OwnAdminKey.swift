@@ -43,14 +43,20 @@ final class OwnAdminKey: Sendable {
 
     /// The key that a server of this user has left for its port on this machine.
     static func find(port: Int) -> String? {
-        folders.filter(isOwn).lazy.compactMap { try? KeyFile.read(path($0, port)) }.first
+        (folders.filter(isOwn) + [serviceFolder]).lazy.compactMap { try? KeyFile.read(path($0, port)) }.first
     }
 
     /// Where keys may stand, the preferred place first.
     static var folders: [String] {
-        let runtime = ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"].flatMap { $0.hasPrefix("/") ? $0 : nil }
-        return [runtime.map { "\($0)/cohort" }, "/tmp/cohort-\(geteuid())"].compactMap { $0 }
+        let environment = ProcessInfo.processInfo.environment
+        let service = environment["RUNTIME_DIRECTORY"]?.split(separator: ":").first.map(String.init)
+        let session = environment["XDG_RUNTIME_DIR"].map { "\($0)/cohort" }
+        return [service, session, "/tmp/cohort-\(geteuid())"].compactMap { $0 }.filter { $0.hasPrefix("/") }
     }
+
+    /// What RUNTIME_DIRECTORY is to the unit of a server: readable for its user and for root, and only root makes
+    /// anything in /run.
+    private static let serviceFolder = "/run/cohort"
 
     private static func path(_ folder: String, _ port: Int) -> String { "\(folder)/\(port).admin-key" }
 

@@ -154,6 +154,24 @@ import Testing
         }
     }
 
+    @Test("a key is taken from this user's folder for running programs, but from none that others may look into")
+    func keyFolder() async throws {
+        try await play(FakeCluster()) { scene, server in
+            let own = scene.path("cohort")
+            try FileManager.default.createDirectory(
+                atPath: own, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+            try scene.write("cohort/\(server.port).admin-key", "secret\n")
+            let command = [RunningProgram.cohort, "status", "--server", server.address]
+            for variable in ["XDG_RUNTIME_DIR=\(scene.folder)", "RUNTIME_DIRECTORY=\(own)"] {
+                let found = try await scene.run(program: "/usr/bin/env", [variable] + command)
+                #expect(found.status == 0, "\(found)")
+            }
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: own)
+            let open = try await scene.run(program: "/usr/bin/env", ["RUNTIME_DIRECTORY=\(own)"] + command)
+            #expect(open.status == 1 && open.error.contains("asks for its admin key"), "\(open)")
+        }
+    }
+
     @Test("serve leaves a key that its user alone can read, the commands find it, and it is gone at the end")
     func ownKey() async throws {
         try await Scene.play { scene in

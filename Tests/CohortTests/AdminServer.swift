@@ -8,7 +8,7 @@ import Testing
 /// The admin API alone, on a port of loopback, before a cluster that is made up.
 struct AdminServer {
     let cluster: FakeCluster?
-    private let port: Int
+    let port: Int
 
     static func serve(
         _ cluster: FakeCluster?, _ body: @Sendable @escaping (AdminServer) async throws -> Void

@@ -16,8 +16,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -55,7 +57,8 @@ let package = Package(
         .swift(
             "HTTPAPI",
             [
-                "Checkpoint", "Serving", "Tokenization", .product(name: "Hummingbird", package: "hummingbird"),
+                "Checkpoint", "Cluster", "Serving", "Tokenization",
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
@@ -65,11 +68,15 @@ let package = Package(
                 "Kernels", "Checkpoint", "Experts", "Model", "Tokenization", "Serving", "Wire", "Transport", "Cluster",
                 "Dispatcher", "Worker", "HTTPAPI", "Bench",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Cluster", "Serving"], path: "Tests/TestSupport", swiftSettings: strict),
         .tests("BenchTests", ["Bench", "Kernels", "Checkpoint", "Cluster"]),
         .tests("KernelsTests", ["Kernels", "CKernels"]),
         .tests("CheckpointTests", ["Checkpoint", "Kernels"], exclude: ["Fixtures"]),
@@ -86,7 +93,7 @@ let package = Package(
         .tests(
             "HTTPAPITests",
             [
-                "HTTPAPI", "Serving", "Checkpoint", "Experts", "Kernels", "Model", "Tokenization",
+                "HTTPAPI", "Cluster", "Serving", "Checkpoint", "Experts", "Kernels", "Model", "Tokenization",
                 "TestSupport",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
@@ -94,8 +101,13 @@ let package = Package(
             ]),
         .tests("WireTests", ["Wire"]),
         .tests("TransportTests", ["Transport", "Wire"]),
-        .tests("CohortTests", ["TestSupport"]),
-        .tests("ClusterTests", ["Cluster", "Checkpoint"], exclude: ["Fixtures"]),
+        .tests(
+            "CohortTests",
+            [
+                "TestSupport", "Cluster", "HTTPAPI", .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ]),
+        .tests("ClusterTests", ["Cluster", "Checkpoint", "TestSupport"], exclude: ["Fixtures"]),
     ]
 )
 

@@ -43,5 +43,8 @@ package enum Amount {
     }
 
     /// "1 worker", "64 workers"
-    static func count(_ count: Int, _ noun: String) -> String { "\(grouped(count)) \(noun)\(count == 1 ? "" : "s")" }
+    /// - Parameter plural: nil for the noun with an s.
+    static func count(_ count: Int, _ noun: String, _ plural: String? = nil) -> String {
+        "\(grouped(count)) \(count == 1 ? noun : plural ?? noun + "s")"
+    }
 }

@@ -28,6 +28,6 @@ package protocol ClusterControl: Sendable {
     /// Who holds what now, by worker index as in `status.workers`.
     var placement: Placement { get }
 
-    /// Asks; the answer comes within a step.
+    /// Asks; the answer comes within a step, and `status` shows what the command led to from then on.
     func perform(_ command: ClusterCommand) async -> ClusterReply
 }

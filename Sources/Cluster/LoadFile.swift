@@ -11,18 +11,10 @@ package enum LoadFile {
 
     /// The bytes of a file with what was folded so far; members are sorted, so equal statistics give equal bytes.
     package static func encode(_ statistics: LoadStatistics) -> [UInt8] {
-        let experts = statistics.expertCount
-        let content = Content(
-            format: format, version: version, layers: statistics.layers, experts: experts,
-            windows: statistics.windows,
-            tokens: statistics.tokens.map { flat in
-                stride(from: 0, to: flat.count, by: experts).map { Array(flat[$0..<$0 + experts]) }
-            },
-            workers: statistics.workers.mapValues(\.windows))
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         do {
-            return Array(try encoder.encode(content))
+            return Array(try encoder.encode(Content(statistics)))
         } catch { preconditionFailure("finite numbers have a JSON form: \(error)") }
     }
 
@@ -35,28 +27,24 @@ package enum LoadFile {
         do {
             let decoder = JSONDecoder()
             let head = try decoder.decode(Head.self, from: Data(bytes))
-            try check(head)
-            let content = try decoder.decode(Content.self, from: Data(bytes))
-            try check(content)
-            var statistics = LoadStatistics(
-                layers: content.layers, experts: content.experts, windows: content.windows, seconds: seconds)
-            statistics.restore(
-                tokens: content.tokens.map { Array($0.joined()) },
-                workers: content.workers.mapValues(WorkerHistory.init(windows:)))
-            return statistics
-        } catch let problem as LoadFileError.Problem {
-            throw LoadFileError(file: file, problem: problem)
+            try head.check(format: format, version: version)
+            return try decoder.decode(Content.self, from: Data(bytes)).statistics(seconds: seconds)
         } catch {
             throw LoadFileError(file: file, problem: problem(of: error))
         }
     }
 
-    private struct Head: Codable {
+    struct Head: Codable {
         let format: String
         let version: Int
+
+        func check(format: String, version: Int) throws(LoadFileError.Problem) {
+            guard self.format == format else { throw .otherFormat(found: String(self.format.prefix(40))) }
+            guard self.version == version else { throw .otherVersion(found: self.version, known: version) }
+        }
     }
 
-    private struct Content: Codable {
+    struct Content: Codable {
         let format: String
         let version: Int
         let layers: [Int]
@@ -66,24 +54,37 @@ package enum LoadFile {
         let tokens: [[[Double]]]
         /// By name: [windows]
         let workers: [String: [WorkerLoad]]
+
+        init(_ statistics: LoadStatistics) {
+            let count = statistics.expertCount
+            format = LoadFile.format
+            version = LoadFile.version
+            layers = statistics.layers
+            experts = count
+            windows = statistics.windows
+            tokens = statistics.tokens.map { flat in
+                stride(from: 0, to: flat.count, by: count).map { Array(flat[$0..<$0 + count]) }
+            }
+            workers = statistics.workers.mapValues(\.windows)
+        }
+
+        func statistics(seconds: Double) throws(LoadFileError.Problem) -> LoadStatistics {
+            try Head(format: format, version: version).check(format: LoadFile.format, version: LoadFile.version)
+            try LoadFile.check(self)
+            var statistics = LoadStatistics(layers: layers, experts: experts, windows: windows, seconds: seconds)
+            statistics.restore(
+                tokens: tokens.map { Array($0.joined()) }, workers: workers.mapValues(WorkerHistory.init(windows:)))
+            return statistics
+        }
     }
 
     /// Far above any model's; a file is not to make a process allocate without bound.
     private static let maximumLayers = 4096
-    private static let maximumExperts = 65536
-
-    private static func check(_ head: Head) throws(LoadFileError.Problem) {
-        guard head.format == format else { throw .otherFormat(found: String(head.format.prefix(40))) }
-        guard head.version == version else { throw .otherVersion(found: head.version, known: version) }
-    }
+    static let maximumExperts = 65536
 
     private static func check(_ content: Content) throws(LoadFileError.Problem) {
-        guard zip(content.layers, content.layers.dropFirst()).allSatisfy({ $0 < $1 }),
-            content.layers.allSatisfy((0..<maximumLayers).contains), !content.layers.isEmpty
-        else { throw .invalid(field: "layers", value: "\(content.layers.prefix(8))", expected: "ascending indices") }
-        guard (1...maximumExperts).contains(content.experts) else {
-            throw .invalid(field: "experts", value: "\(content.experts)", expected: "1 to \(maximumExperts)")
-        }
+        try checkLayers(content.layers)
+        try checkRange(content.experts, "experts", 1...maximumExperts)
         guard !content.windows.isEmpty, content.windows.allSatisfy({ $0 > 0 && $0.isFinite }) else {
             throw .invalid(field: "windows", value: "\(content.windows.prefix(8))", expected: "positive seconds")
         }
@@ -102,7 +103,22 @@ package enum LoadFile {
         }
     }
 
-    private static func checkCount(_ found: Int, _ field: String, _ expected: Int) throws(LoadFileError.Problem) {
+    static func checkLayers(_ layers: [Int]) throws(LoadFileError.Problem) {
+        guard zip(layers, layers.dropFirst()).allSatisfy({ $0 < $1 }),
+            layers.allSatisfy((0..<maximumLayers).contains), !layers.isEmpty
+        else { throw .invalid(field: "layers", value: "\(layers.prefix(8))", expected: "ascending indices") }
+    }
+
+    static func checkRange(
+        _ value: Int, _ field: String, _ range: ClosedRange<Int>
+    ) throws(LoadFileError.Problem) {
+        guard range.contains(value) else {
+            throw .invalid(
+                field: field, value: "\(value)", expected: "\(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
+    static func checkCount(_ found: Int, _ field: String, _ expected: Int) throws(LoadFileError.Problem) {
         guard found == expected else { throw .wrongCount(field: field, found: found, expected: expected) }
     }
 
@@ -111,7 +127,8 @@ package enum LoadFile {
         throw .invalid(field: field, value: "\(wrong)", expected: "finite numbers from 0 up")
     }
 
-    private static func problem(of error: any Error) -> LoadFileError.Problem {
+    static func problem(of error: any Error) -> LoadFileError.Problem {
+        if let problem = error as? LoadFileError.Problem { return problem }
         func field(_ path: [any CodingKey], _ last: String? = nil) -> String {
             (path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue } + [last].compactMap { $0 })
                 .joined(separator: ".").replacing(".[", with: "[")

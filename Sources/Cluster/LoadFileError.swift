@@ -1,4 +1,4 @@
-/// What is wrong with a file of load statistics, in which field, and how to mend it.
+/// What is wrong with a file of load statistics or of a placement, in which field, and how to mend it.
 package struct LoadFileError: Error, Hashable, Sendable {
     package enum Problem: Error, Hashable, Sendable {
         case syntax(reason: String)
@@ -25,7 +25,7 @@ extension LoadFileError: CustomStringConvertible {
         case .syntax(let reason):
             "not valid JSON (\(reason)): record the file again"
         case .otherFormat(let found):
-            "'format' is '\(found)', not '\(LoadFile.format)': name a file that 'cohort rebalance --record' wrote"
+            "'format' is '\(found)': name a file that 'cohort rebalance --record' wrote"
         case .otherVersion(let found, let known):
             "'version' is \(found), and this program reads \(known): record the file again"
         case .missing(let field):
@@ -38,6 +38,22 @@ extension LoadFileError: CustomStringConvertible {
             "'\(field)' has \(found) entries: give \(expected)"
         case .otherModel(let field):
             "'\(field)' differs, so this is the record of another model: record it with the model that runs"
+        }
+    }
+}
+
+extension LoadFileError.Problem {
+    /// The same of a field that stands inside another one.
+    func inside(_ outer: String) -> Self {
+        switch self {
+        case .missing(let field): .missing(field: "\(outer).\(field)")
+        case .wrongType(let field, let expected): .wrongType(field: "\(outer).\(field)", expected: expected)
+        case .invalid(let field, let value, let expected):
+            .invalid(field: "\(outer).\(field)", value: value, expected: expected)
+        case .wrongCount(let field, let found, let expected):
+            .wrongCount(field: "\(outer).\(field)", found: found, expected: expected)
+        case .otherModel(let field): .otherModel(field: "\(outer).\(field)")
+        case .syntax, .otherFormat, .otherVersion: self
         }
     }
 }

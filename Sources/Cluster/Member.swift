@@ -1,6 +1,6 @@
 /// One worker as the coordinator knows it.
 package struct Member: Sendable, Hashable {
-    package enum State: String, Sendable, Hashable {
+    package enum State: String, Sendable, Hashable, CaseIterable {
         /// Let in; its first slots are on the way.
         case joining
         case ready

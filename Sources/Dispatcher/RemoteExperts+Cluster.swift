@@ -45,7 +45,9 @@ extension RemoteExperts {
     private func carryOut(_ action: ControlPlane.Action) {
         switch action {
         case .admitted, .refuse: break
-        case .reply(let ticket, let reply): commands.removeValue(forKey: ticket)?(reply)
+        case .reply(let ticket, let reply):
+            showPicture(isUrgent: true)
+            commands.removeValue(forKey: ticket)?(reply)
         case .plan(let revision, let request, let policy, let input):
             planner(policy, request, input) { [desk] in desk.post(.planned(revision: revision, $0)) }
         case .fill(let number, let fill): order(number, fill)

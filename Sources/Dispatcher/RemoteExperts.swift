@@ -207,9 +207,10 @@ package final class RemoteExperts: RoutedExperts {
         carryOut(control.endFlight(epoch: question.epoch, at: time.now().sinceOrigin))
     }
 
-    private func showPicture() {
+    /// - Parameter isUrgent: whether somebody is about to look.
+    func showPicture(isUrgent: Bool = false) {
         let now = time.now()
-        guard now >= board.due else { return }
+        guard isUrgent || now >= board.due else { return }
         desk.show(
             .init(
                 status: board.draw(control, roster, tokens: tokenCount, sliceBytes: sliceBytes, now: now),

@@ -1,5 +1,6 @@
-package import Hummingbird
+internal import Cluster
 internal import Foundation
+package import Hummingbird
 internal import Serving
 internal import Tokenization
 
@@ -74,6 +75,27 @@ extension APIError {
         status: .unauthorized, type: "invalid_request_error", code: "invalid_api_key", parameter: nil,
         message: "the API key is missing or wrong: send it as \"Authorization: Bearer KEY\"")
 
+    static let wrongAdminKey = APIError(
+        status: .unauthorized, type: "invalid_request_error", code: "invalid_api_key", parameter: nil,
+        message: "the admin key is missing or wrong: send it as \"Authorization: Bearer KEY\"")
+
+    static let noCluster = APIError(
+        status: .notFound, type: "invalid_request_error", code: "no_cluster", parameter: nil,
+        message:
+            "this server computes every expert itself, so it has no cluster: serve with --local N or --cluster FILE")
+
+    static func refused(_ error: MembershipError) -> APIError {
+        let isUnknown = if case .unknown = error { true } else { false }
+        return APIError(
+            status: isUnknown ? .notFound : .conflict, type: "invalid_request_error",
+            code: isUnknown ? "unknown_worker" : "refused", parameter: nil, message: error.description)
+    }
+
+    static let changing = APIError(
+        status: .serviceUnavailable, type: "service_unavailable", code: nil, parameter: nil,
+        message: "the placement is changing or has gaps: try again when no migration is under way", retryAfterSeconds: 1
+    )
+
     static let tooSlow = APIError(
         status: .requestTimeout, type: "invalid_request_error", code: nil, parameter: nil,
         message: "the request did not arrive in time: send it again")
@@ -81,7 +103,10 @@ extension APIError {
     static func unknownPath(_ method: String, _ path: String) -> APIError {
         APIError(
             status: .notFound, type: "invalid_request_error", code: "unknown_url", parameter: nil,
-            message: "there is no \(method) \(path): see POST /v1/completions, GET /v1/models, /health and /metrics")
+            message: """
+                there is no \(method) \(path): see POST /v1/completions, GET /v1/models, /health, /metrics and \
+                /admin/status
+                """)
     }
 
     private static func unavailable(

@@ -1,3 +1,4 @@
+package import Cluster
 internal import Foundation
 package import Hummingbird
 package import Logging
@@ -33,6 +34,8 @@ package struct APIServer: Service {
     private let runner: EngineRunner
     private let limits: Limits
     private let logger: Logger
+    private let admin: AdminAPI?
+    private let cluster: (any ClusterControl)?
     private let workers: @Sendable () -> [WorkerCounters]
     private let observe: @Sendable (Stage) -> Void
     private let metrics = RequestMetrics()
@@ -40,10 +43,13 @@ package struct APIServer: Service {
     /// - Parameters:
     ///   - port: 0 lets the system choose.
     ///   - key: what clients must show under /v1; nil: nothing.
+    ///   - adminKey: what operators must show under /admin; nil: there is no such path.
+    ///   - cluster: nil where the experts are computed in this process.
     ///   - workers: called for each scrape of the metrics.
     package init(
         host: String, port: Int, key: APIKey?, model: ServedModel, runner: EngineRunner, limits: Limits = Limits(),
-        logger: Logger, workers: @escaping @Sendable () -> [WorkerCounters] = { [] },
+        logger: Logger, adminKey: APIKey? = nil, cluster: (any ClusterControl)? = nil,
+        workers: @escaping @Sendable () -> [WorkerCounters] = { [] },
         observe: @escaping @Sendable (Stage) -> Void = { _ in }
     ) {
         self.host = host
@@ -53,6 +59,8 @@ package struct APIServer: Service {
         self.runner = runner
         self.limits = limits
         self.logger = logger
+        admin = adminKey.map { AdminAPI(key: $0, cluster: cluster) }
+        self.cluster = cluster
         self.workers = workers
         self.observe = observe
     }
@@ -81,11 +89,12 @@ package struct APIServer: Service {
         router.add(middleware: ErrorMiddleware())
         router.get("health") { _, _ in health() }
         router.get("metrics") { _, _ in
-            let text = PrometheusText(metrics.values, runner.load, workers()).text
-            return Self.response(.ok, "text/plain; version=0.0.4; charset=utf-8", Array(text.utf8))
+            var text = PrometheusText(metrics.values, runner.load, workers())
+            if let status = cluster?.status { text.add(status) }
+            return Self.response(.ok, "text/plain; version=0.0.4; charset=utf-8", Array(text.text.utf8))
         }
         let group = router.group("v1")
-        if let key { group.add(middleware: APIKeyMiddleware(key: key)) }
+        if let key { group.add(middleware: APIKeyMiddleware(key: key, refusal: .unauthorized)) }
         group.get("models") { _, _ in Self.json(ServedModel.List(data: [model.card])) }
         group.get("models/:model") { _, context in
             let name = context.parameters.get("model") ?? ""
@@ -94,6 +103,7 @@ package struct APIServer: Service {
         }
         let completions = CompletionHandler(model: model, runner: runner, metrics: metrics, limits: limits)
         group.post("completions") { try await completions.respond($0, $1) }
+        admin?.add(to: router)
         return router
     }
 
@@ -102,16 +112,16 @@ package struct APIServer: Service {
         let reason: String?
     }
 
-    /// 200 while requests are taken and the last step went well.
+    /// 200 while requests are taken, the last step went well and nothing stands in their way.
     private func health() -> Response {
         let load = runner.load
         if load.isStopping { return Self.json(Health(status: "stopping", reason: nil), .serviceUnavailable) }
-        guard let failure = load.failure else { return Self.json(Health(status: "ok", reason: nil)) }
+        guard let failure = load.obstacle ?? load.failure else { return Self.json(Health(status: "ok", reason: nil)) }
         return Self.json(Health(status: "failing", reason: failure), .serviceUnavailable)
     }
 
     private static func json(_ value: some Encodable, _ status: HTTPResponse.Status = .ok) -> Response {
-        response(status, "application/json", JSONText.encode(value))
+        response(status, JSONText.encode(value))
     }
 
     private static func response(_ status: HTTPResponse.Status, _ type: String, _ bytes: [UInt8]) -> Response {

@@ -2,7 +2,7 @@ internal import Serving
 
 /// Metrics in Prometheus's text format, version 0.0.4.
 struct PrometheusText {
-    private(set) var text = ""
+    var text = ""
 
     init(_ requests: RequestMetrics.Values, _ load: EngineRunner.Load, _ workers: [WorkerCounters]) {
         write(
@@ -25,16 +25,16 @@ struct PrometheusText {
         }
     }
 
-    private enum Kind: String {
+    enum Kind: String {
         case counter, gauge, histogram
     }
 
-    private mutating func write(_ name: String, _ kind: Kind, _ help: String, _ value: Int) {
+    mutating func write(_ name: String, _ kind: Kind, _ help: String, _ value: any Numeric) {
         head(name, kind, help)
         text += "\(name) \(value)\n"
     }
 
-    private mutating func write(
+    mutating func write(
         _ name: String, _ kind: Kind, _ help: String,
         _ samples: [(label: String, value: String, number: any Numeric)]
     ) {
@@ -61,11 +61,11 @@ struct PrometheusText {
         text += "\(name)_sum \(histogram.sum)\n\(name)_count \(total)\n"
     }
 
-    private mutating func head(_ name: String, _ kind: Kind, _ help: String) {
+    mutating func head(_ name: String, _ kind: Kind, _ help: String) {
         text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
     }
 
-    private static func escaped(_ label: String) -> String {
+    static func escaped(_ label: String) -> String {
         label.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
     }
 }

@@ -233,8 +233,10 @@ extension EngineRunner {
             let failed = running.values.map(\.ticket)
             engine.abandon()
             running.removeAll()
-            lock.withLock { state.failure = "\(error)" }
-            fail(failed, with: interlude.obstacle.map(RunnerError.unavailable) ?? .engine("\(error)"))
+            let obstacle = interlude.obstacle
+            // While something stands in the way no step can go well, so what it made fail must not outlast it.
+            lock.withLock { state.failure = obstacle == nil ? "\(error)" : nil }
+            fail(failed, with: obstacle.map(RunnerError.unavailable) ?? .engine("\(error)"))
         }
     }
 

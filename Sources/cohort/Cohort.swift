@@ -12,7 +12,8 @@ struct Cohort: ParsableCommand {
             cannot be reached.
             """,
         subcommands: [
-            GenerateCommand.self, ServeCommand.self, WorkerCommand.self, PlanCommand.self, InspectCommand.self,
+            GenerateCommand.self, ServeCommand.self, WorkerCommand.self, StatusCommand.self, TopCommand.self,
+            RebalanceCommand.self, DrainCommand.self, RemoveCommand.self, PlanCommand.self, InspectCommand.self,
             SynthCommand.self, BenchCommand.self,
         ])
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Checkpoint
+internal import Cluster
 internal import Foundation
 internal import HTTPAPI
 internal import Model
@@ -12,8 +13,8 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Runs the coordinator and an OpenAI-compatible HTTP server.",
         discussion: """
-            Answers POST /v1/completions, GET /v1/models, /health and /metrics (Prometheus). SIGTERM and Ctrl-C let \
-            the requests that run finish.
+            Answers POST /v1/completions, GET /v1/models, /health and /metrics (Prometheus), and under /admin what \
+            'cohort status', top, rebalance, drain and remove ask. SIGTERM and Ctrl-C let the requests that run finish.
             """)
 
     @OptionGroup
@@ -33,6 +34,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "A file that holds the key that clients must show under /v1.")
     var apiKeyFile: String?
+
+    @OptionGroup(title: "Admin API")
+    var admin: AdminKeyOptions
 
     @Option(help: "What requests call the model. Default: the checkpoint folder's name.")
     var modelName: String?
@@ -73,7 +77,7 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let notifier = ServiceNotifier()
         notifier.notify(status: "reading the checkpoint")
-        let key = try readKey()
+        let keys = try readKeys()
         try checkAddress()
         let checkpoint = try Checkpoint(folder: options.model)
         let text = try ModelText(folder: options.model)
@@ -93,24 +97,27 @@ struct ServeCommand: AsyncParsableCommand {
         let model = ServedModel(
             name: modelName ?? URL(fileURLWithPath: options.model).standardizedFileURL.lastPathComponent, text: text,
             endIDs: Set(checkpoint.config.eosTokenIDs), contextLength: min(context, checkpoint.config.maximumPositions))
-        try await serve(runner, model, key, board.counters, notifier)
+        defer { keys.own?.remove() }
+        try await serve(
+            runner, model, keys, Sight(counters: board.counters, cluster: deployment.remote?.desk), notifier)
     }
 
     private func serve(
-        _ runner: EngineRunner, _ model: ServedModel, _ key: APIKey?, _ counters: SharedCounters,
-        _ notifier: ServiceNotifier
+        _ runner: EngineRunner, _ model: ServedModel, _ keys: Keys, _ sight: Sight, _ notifier: ServiceNotifier
     ) async throws {
         var limits = APIServer.Limits()
         limits.drain = .seconds(drainTimeout)
         let server = APIServer(
-            host: host, port: port, key: key, model: model, runner: runner, limits: limits, logger: options.logger,
-            workers: { counters.values }
+            host: host, port: port, key: keys.client, model: model, runner: runner, limits: limits,
+            logger: options.logger, adminKey: keys.admin, cluster: sight.cluster,
+            workers: { sight.counters.values }
         ) { stage in
             switch stage {
             case .listening(let port):
                 let address = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+                do { try keys.own?.leave(port: port) } catch { say("warning: \(error)") }
                 notifier.notifyReady(status: "serves \(model.name) at \(address)")
-                say("serving \(model.name) at \(address)" + (key == nil ? ", without an API key" : ""))
+                say("serving \(model.name) at \(address)" + (keys.client == nil ? ", without an API key" : ""))
             case .stopping:
                 notifier.notifyStopping(status: "finishing \(runner.load.running) requests")
                 say("stopping: finishing the requests that run, for at most \(drainTimeout) s")
@@ -127,21 +134,35 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private func readKey() throws -> APIKey? {
-        guard let text = try apiKey ?? apiKeyFile.map(Self.readKeyFile) else { return nil }
+    /// What can be seen of the workers from any thread.
+    private struct Sight {
+        let counters: SharedCounters
+        /// nil without workers.
+        let cluster: (any ClusterControl)?
+    }
+
+    /// What clients and operators must show.
+    private struct Keys {
+        let client: APIKey?
+        let admin: APIKey?
+        /// nil where the operators' key is given.
+        let own: OwnAdminKey?
+    }
+
+    private func readKeys() throws -> Keys {
+        let client = try readClientKey()
+        if let given = try admin.given() { return Keys(client: client, admin: APIKey(given), own: nil) }
+        let own = OwnAdminKey()
+        return Keys(client: client, admin: APIKey(own.text), own: own)
+    }
+
+    private func readClientKey() throws -> APIKey? {
+        guard let text = try apiKey ?? apiKeyFile.map(KeyFile.read) else { return nil }
         guard let key = APIKey(text) else {
             let flag = apiKey == nil ? "--api-key-file" : "--api-key"
             throw UsageError("\(flag) gives an empty key: give one that clients can show, or leave the flag out")
         }
         return key
-    }
-
-    private static func readKeyFile(_ path: String) throws -> String {
-        do {
-            return try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-        } catch {
-            throw InputError("\(path): the API key cannot be read; check the path, and that this user may read it")
-        }
     }
 
     /// Fails now, and not after an hour of loading, when the address cannot be listened on.

@@ -13,6 +13,9 @@ enum StandardStream {
         }
     }
 
+    /// Steers the terminal at standard output; one that is gone needs no steering.
+    static func show(_ sequence: String) { _ = write(sequence, to: STDOUT_FILENO) }
+
     /// Writes to standard error; where nobody can read it, work goes on all the same.
     static func error(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 

@@ -1,4 +1,5 @@
 import Checkpoint
+import Cluster
 import Experts
 import Foundation
 import HTTPAPI
@@ -23,18 +24,21 @@ struct TinyServer {
 
     init(
         running: Int = 8, waiting: Int = 64, key: APIKey? = nil, limits: APIServer.Limits = .init(),
-        workers: [WorkerCounters] = []
+        workers: [WorkerCounters] = [], adminKey: APIKey? = nil, cluster: (any ClusterControl)? = nil,
+        interlude: any Interlude = Nap()
     ) throws {
         checkpoint = try Checkpoint(folder: Self.fixture.model)
         text = try ModelText(folder: checkpoint.folder)
         runner = EngineRunner(
             engine: try Self.engine(checkpoint),
-            limits: .init(running: running, waiting: waiting, wait: .seconds(60)))
+            limits: .init(running: running, waiting: waiting, wait: .seconds(60)),
+            interlude: interlude)
         let model = ServedModel(
             name: "tiny", text: text, endIDs: Set(checkpoint.config.eosTokenIDs), contextLength: 4096)
         server = APIServer(
             host: "127.0.0.1", port: 0, key: key, model: model, runner: runner, limits: limits,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, workers: { workers })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, adminKey: adminKey, cluster: cluster,
+            workers: { workers })
     }
 
     static func engine(_ checkpoint: Checkpoint) throws -> Engine {
@@ -96,7 +100,11 @@ struct TinyServer {
         }
 
         func get(_ path: String, headers: HTTPFields = [:]) async throws -> Answer {
-            try await send(TestClient.Request(path, method: .get, authority: "localhost", headers: headers))
+            try await send(.get, path, headers: headers)
+        }
+
+        func send(_ method: HTTPRequest.Method, _ path: String, headers: HTTPFields) async throws -> Answer {
+            try await send(TestClient.Request(path, method: method, authority: "localhost", headers: headers))
         }
 
         func complete(_ json: String, headers: HTTPFields = [:]) async throws -> Answer {

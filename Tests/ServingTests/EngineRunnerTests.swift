@@ -179,4 +179,29 @@ import Testing
         }
         #expect(runner.load.freePositions == runner.load.positions)
     }
+
+    @Test("says what stands in the way of requests, until it is gone")
+    func obstacle() async throws {
+        let expected = try stepsAlone(request(1))
+        let fuse = FragileExperts.Fuse()
+        let obstruction = Obstruction()
+        let runner = EngineRunner(
+            engine: try model.engine { FragileExperts($0, fuse: fuse) }, limits: Self.ample, interlude: obstruction)
+        try await serving(runner) {
+            let running = try runner.submit(request(0, tokens: 3000))
+            var events = running.events.makeAsyncIterator()
+            _ = try await events.next()
+            obstruction.obstacle = "the way is barred"
+            fuse.light(after: 5)
+            #expect(await error(running) == .unavailable("the way is barred"))
+            while runner.load.obstacle == nil { try await Task.sleep(for: .milliseconds(1)) }
+            #expect(runner.load.failure == nil)
+            #expect(throws: RunnerError.unavailable("the way is barred")) { try runner.submit(request(1)) }
+            fuse.light(after: -1)
+            obstruction.obstacle = nil
+            while runner.load.obstacle != nil { try await Task.sleep(for: .milliseconds(1)) }
+            #expect(runner.load.failure == nil)
+            #expect(try await steps(runner.submit(request(1))) == expected)
+        }
+    }
 }

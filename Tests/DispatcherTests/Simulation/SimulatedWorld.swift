@@ -46,7 +46,7 @@ final class SimulatedWorld {
     private var chaos: Chaos?
     private var nameCount = 0
     private var quiet = 0
-    private var experts: RemoteExperts!
+    private let experts: RemoteExperts
 
     init(seed: UInt64, chaos: Chaos = Chaos()) throws {
         self.seed = seed

@@ -1003,7 +1003,7 @@ const ProtobufCMessageDescriptor cohort__wire__progress__descriptor =
   (ProtobufCMessageInit) cohort__wire__progress__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cohort__wire__ready__field_descriptors[3] =
+static const ProtobufCFieldDescriptor cohort__wire__ready__field_descriptors[5] =
 {
   {
     "loaded_bytes",
@@ -1041,16 +1041,42 @@ static const ProtobufCFieldDescriptor cohort__wire__ready__field_descriptors[3] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "reads_checkpoint",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Ready, reads_checkpoint),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "peer_port",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Ready, peer_port),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cohort__wire__ready__field_indices_by_name[] = {
   2,   /* field[2] = expert_slots */
   0,   /* field[0] = loaded_bytes */
+  4,   /* field[4] = peer_port */
+  3,   /* field[3] = reads_checkpoint */
   1,   /* field[1] = resident_bytes */
 };
 static const ProtobufCIntRange cohort__wire__ready__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor cohort__wire__ready__descriptor =
 {
@@ -1060,7 +1086,7 @@ const ProtobufCMessageDescriptor cohort__wire__ready__descriptor =
   "Cohort__Wire__Ready",
   "cohort.wire",
   sizeof(Cohort__Wire__Ready),
-  3,
+  5,
   cohort__wire__ready__field_descriptors,
   cohort__wire__ready__field_indices_by_name,
   1,  cohort__wire__ready__number_ranges,

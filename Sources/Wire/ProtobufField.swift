@@ -34,4 +34,10 @@ enum ProtobufField {
         guard let count = Int(exactly: value) else { throw .outOfRange(field: field, value: value) }
         return count
     }
+
+    /// 0 for none.
+    static func port(_ value: UInt32, field: String) throws(ControlError) -> Int {
+        guard let port = UInt16(exactly: value) else { throw .outOfRange(field: field, value: UInt64(value)) }
+        return Int(port)
+    }
 }

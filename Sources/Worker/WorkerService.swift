@@ -159,19 +159,41 @@ package final class WorkerService: Sendable {
             throw WorkerError.badAssignment("the checkpoint at \(checkpoint.folder) is not the coordinator's")
         }
         let processor = Processor(threads: options.threads, compute: compute)
-        let loader = ShardLoader(checkpoint: checkpoint, team: processor.team)
-        let shard = try loader.load(assignment) { loaded, total in
-            guard !isStopped else { throw Stopped() }
-            try link.send(.progress(LoadProgress(loadedBytes: loaded, totalBytes: total)))
-        }
         let session = WorkerSession(
-            shard: shard, assignment: assignment, checkpoint: checkpoint, processor: processor, exchange: exchange,
-            time: time)
+            held: try hold(assignment, of: checkpoint, on: processor.team, link), assignment: assignment,
+            checkpoint: checkpoint, processor: processor, exchange: exchange, time: time)
         link.maximumPayload = session.maximumPayload
-        let report = session.report
+        let report = session.report(residentBytes: ResidentMemory.byteCount)
         try link.send(.ready(report))
         observe(.ready(slots: report.expertSlots, loadedBytes: report.loadedBytes))
         return session
+    }
+
+    /// Loads what a worker is to begin with; nothing when the coordinator gives it experts later.
+    private func hold(
+        _ assignment: Assignment, of checkpoint: Checkpoint, on team: ThreadTeam, _ link: any Link
+    ) throws -> HeldExperts {
+        let config = checkpoint.config
+        let ranks = assignment.tensorParallelSize
+        guard 1...config.expertIntermediateSize ~= ranks else {
+            throw WorkerError.badAssignment("\(ranks) slices of \(config.expertIntermediateSize) columns")
+        }
+        guard assignment.rowShape.hiddenSize == config.hiddenSize else {
+            throw WorkerError.badAssignment(
+                "rows of \(assignment.rowShape.hiddenSize) values for a hidden size of \(config.hiddenSize)")
+        }
+        let slots = try assignment.slots.slots(of: config, tensorParallelSize: ranks)
+        let loader = ShardLoader(checkpoint: checkpoint, team: team, tensorParallelSize: ranks)
+        let total = try loader.byteCount(of: slots)
+        var held = HeldExperts(expertCount: config.expertCount, tensorParallelSize: ranks)
+        held.add(
+            try loader.load(
+                slots,
+                progress: { loaded in
+                    guard !isStopped else { throw Stopped() }
+                    try link.send(.progress(LoadProgress(loadedBytes: loaded, totalBytes: total)))
+                }))
+        return held
     }
 
     /// Answers dispatches until the coordinator says goodbye.
@@ -182,7 +204,7 @@ package final class WorkerService: Sendable {
         defer { withExtendedLifetime(heartbeat) {} }
         while end == nil {
             guard !isStopped else { throw Stopped() }
-            try session.welcomeLoaded(on: link)
+            try session.reportOrders(on: link)
             _ = exchange.wait(until: time.now() + Self.idleLimit, spin: Self.spin) { event in
                 guard end == nil else { return }
                 do {
@@ -210,8 +232,9 @@ package final class WorkerService: Sendable {
             }
             switch try ControlMessage(kind: header.kind, payload: payload) {
             case .goodbye: return true
-            case .assignment(let assignment): session.load(assignment, order: header.flight)
-            case .release(let release): session.remove(release.slots)
+            case .assignment(let order) where header.flight != 0:
+                try session.fill(order, number: header.flight, on: link)
+            case .release(let release): try session.release(release.slots)
             case .failure(let report): throw WorkerError.refused(reason: report.message, status: report.status)
             case let other: throw WorkerError.unexpected(peer: link.peer, what: "a \(other.kind) message")
             }

@@ -20,7 +20,8 @@ import Wire
                     .init(layer: 4, rank: 1, experts: Array(0..<256)),
                 ])),
         .progress(LoadProgress(loadedBytes: 5, totalBytes: .max)),
-        .ready(ReadyReport(loadedBytes: 1, residentBytes: 2, expertSlots: 3)),
+        .ready(
+            ReadyReport(loadedBytes: 1, residentBytes: 2, expertSlots: 3, readsCheckpoint: true, peerPort: 65_535)),
         .failure(FailureReport(message: "no such folder", status: 66)),
         .goodbye(Goodbye(reason: "drained")),
         .heartbeat,

@@ -134,10 +134,18 @@ struct  Cohort__Wire__Ready
   uint64_t loaded_bytes;
   uint64_t resident_bytes;
   uint64_t expert_slots;
+  /*
+   * Whether it can fill slots from a checkpoint of its own.
+   */
+  protobuf_c_boolean reads_checkpoint;
+  /*
+   * Where other workers may fetch experts from it; 0: nowhere.
+   */
+  uint32_t peer_port;
 };
 #define COHORT__WIRE__READY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__ready__descriptor) \
-    , 0, 0, 0 }
+    , 0, 0, 0, 0, 0 }
 
 
 struct  Cohort__Wire__Failure

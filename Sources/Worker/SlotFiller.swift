@@ -146,5 +146,6 @@ final class SlotFiller: @unchecked Sendable {
 
     /// Orders are a few at a time; a coordinator that sends so many without awaiting an answer has gone wrong.
     private static let mostOrders = 65_536
-    private static let niceness: Int32 = 10
+    /// Of the threads that work in the background.
+    static let niceness: Int32 = 10
 }

@@ -127,16 +127,20 @@ package final class WorkerService: Sendable {
     }
 
     private func shakeHands(_ link: any Link, fingerprint: [UInt8]) throws {
-        let description = WorkerDescription(
-            name: options.name, memoryBytes: options.memoryBytes, coreCount: options.threads,
-            kernelSet: KernelSet.available()[0].name, modelPath: options.modelPath ?? "",
-            modelFingerprint: fingerprint, processID: Int(getpid()))
         let deadline = time.now() + Self.handshakeLimit
-        var handshake = WorkerHandshake(secret: secret, worker: description, deadline: deadline)
+        var handshake = WorkerHandshake(
+            secret: secret, worker: description(fingerprint: fingerprint), deadline: deadline)
         try link.send(handshake.hello)
         guard let challenge = try receive(link, until: deadline, waitingFor: "challenge") else { return }
         try link.send(try handshake.receive(challenge, at: time.now()))
         link.maximumPayload = WireLimit.controlPayload
+    }
+
+    private func description(fingerprint: [UInt8]) -> WorkerDescription {
+        WorkerDescription(
+            name: options.name, memoryBytes: options.memoryBytes, coreCount: options.threads,
+            kernelSet: KernelSet.available()[0].name, modelPath: options.modelPath ?? "",
+            modelFingerprint: fingerprint, processID: Int(getpid()))
     }
 
     /// nil when stopped, or sent away kindly.
@@ -154,14 +158,15 @@ package final class WorkerService: Sendable {
         guard let compute = Compute(rawValue: assignment.compute) else {
             throw WorkerError.badAssignment("the arithmetic \"\(assignment.compute)\" is unknown")
         }
-        let checkpoint = try Checkpoint(folder: options.modelPath ?? assignment.modelPath)
-        guard try checkpoint.fingerprint == assignment.modelFingerprint else {
-            throw WorkerError.badAssignment("the checkpoint at \(checkpoint.folder) is not the coordinator's")
-        }
+        try check(assignment)
+        let sources = SlotSources(
+            checkpoint: try checkpoint(for: assignment), worker: description(fingerprint: []), secret: secret,
+            time: time)
         let processor = Processor(threads: options.threads, compute: compute)
+        let held = try hold(assignment, of: sources.checkpoint, on: processor.team, link)
         let session = WorkerSession(
-            held: try hold(assignment, of: checkpoint, on: processor.team, link), assignment: assignment,
-            checkpoint: checkpoint, processor: processor, exchange: exchange, time: time)
+            held: held, assignment: assignment, sources: sources, server: server(for: assignment, held, link),
+            processor: processor, exchange: exchange, time: time)
         link.maximumPayload = session.maximumPayload
         let report = session.report(residentBytes: ResidentMemory.byteCount)
         try link.send(.ready(report))
@@ -169,23 +174,44 @@ package final class WorkerService: Sendable {
         return session
     }
 
+    private func check(_ assignment: Assignment) throws {
+        guard 1...assignment.model.expertWidth ~= assignment.tensorParallelSize else {
+            throw WorkerError.badAssignment(
+                "\(assignment.tensorParallelSize) slices of \(assignment.model.expertWidth) columns")
+        }
+    }
+
+    /// nil when there is none at the coordinator's path, where nobody promised one: other workers have the experts.
+    private func checkpoint(for assignment: Assignment) throws -> Checkpoint? {
+        if options.modelPath == nil, assignment.slots.isEmpty,
+            !FileManager.default.fileExists(atPath: assignment.modelPath)
+        {
+            logger.warning(
+                "this host has no checkpoint, and fetches experts from other workers; name its folder with --model",
+                metadata: ["path": "\(assignment.modelPath)"])
+            return nil
+        }
+        let checkpoint = try Checkpoint(folder: options.modelPath ?? assignment.modelPath)
+        guard try checkpoint.fingerprint == assignment.modelFingerprint else {
+            throw WorkerError.badAssignment("the checkpoint at \(checkpoint.folder) is not the coordinator's")
+        }
+        let config = checkpoint.config
+        guard assignment.model.isShape(of: config), assignment.rowShape.hiddenSize == config.hiddenSize else {
+            throw WorkerError.badAssignment("it is for experts of another shape than \(checkpoint.folder) has")
+        }
+        return checkpoint
+    }
+
     /// Loads what a worker is to begin with; nothing when the coordinator gives it experts later.
     private func hold(
-        _ assignment: Assignment, of checkpoint: Checkpoint, on team: ThreadTeam, _ link: any Link
+        _ assignment: Assignment, of checkpoint: Checkpoint?, on team: ThreadTeam, _ link: any Link
     ) throws -> HeldExperts {
-        let config = checkpoint.config
         let ranks = assignment.tensorParallelSize
-        guard 1...config.expertIntermediateSize ~= ranks else {
-            throw WorkerError.badAssignment("\(ranks) slices of \(config.expertIntermediateSize) columns")
-        }
-        guard assignment.rowShape.hiddenSize == config.hiddenSize else {
-            throw WorkerError.badAssignment(
-                "rows of \(assignment.rowShape.hiddenSize) values for a hidden size of \(config.hiddenSize)")
-        }
-        let slots = try assignment.slots.slots(of: config, tensorParallelSize: ranks)
+        var held = HeldExperts(expertCount: assignment.model.expertCount, tensorParallelSize: ranks)
+        let slots = try assignment.slots.slots(of: assignment.model, tensorParallelSize: ranks)
+        guard let checkpoint, !slots.isEmpty else { return held }
         let loader = ShardLoader(checkpoint: checkpoint, team: team, tensorParallelSize: ranks)
         let total = try loader.byteCount(of: slots)
-        var held = HeldExperts(expertCount: config.expertCount, tensorParallelSize: ranks)
         held.add(
             try loader.load(
                 slots,
@@ -194,6 +220,19 @@ package final class WorkerService: Sendable {
                     try link.send(.progress(LoadProgress(loadedBytes: loaded, totalBytes: total)))
                 }))
         return held
+    }
+
+    /// Listens on the address at which the coordinator reaches this host. nil where nothing can listen there.
+    private func server(for assignment: Assignment, _ held: HeldExperts, _ link: any Link) -> SliceServer? {
+        guard let host = (link as? TCPLink)?.localHost else { return nil }
+        do {
+            return try SliceServer(
+                host: host, shard: held.shard, fingerprint: assignment.modelFingerprint, secret: secret, time: time,
+                logger: logger)
+        } catch {
+            logger.warning("other workers cannot fetch experts from here", metadata: ["reason": "\(error)"])
+            return nil
+        }
     }
 
     /// Answers dispatches until the coordinator says goodbye.

@@ -1,4 +1,3 @@
-internal import Checkpoint
 internal import Cluster
 internal import Experts
 internal import Kernels
@@ -9,7 +8,8 @@ internal import Wire
 final class WorkerSession {
     private var held: HeldExperts
     private let assignment: Assignment
-    private let checkpoint: Checkpoint
+    private let sources: SlotSources
+    private let server: SliceServer?
     private let bounds: DispatchBody.Bounds
     private let maximumPairs: Int
     private let feedForward: GroupedFeedForward
@@ -21,35 +21,36 @@ final class WorkerSession {
     /// - Parameters:
     ///   - held: what the worker begins with.
     ///   - assignment: what it was told when it joined; its slots are in `held`.
+    ///   - server: gives others what is held; nil where that is not possible.
     ///   - exchange: woken when an order is done.
     init(
-        held: HeldExperts, assignment: Assignment, checkpoint: Checkpoint, processor: Processor,
+        held: HeldExperts, assignment: Assignment, sources: SlotSources, server: SliceServer?, processor: Processor,
         exchange: any Exchange, time: any TimeSource
     ) {
-        let config = checkpoint.config
         self.held = held
         self.assignment = assignment
-        self.checkpoint = checkpoint
+        self.sources = sources
+        self.server = server
         self.time = time
-        filler = SlotFiller {
-            checkpoint.letGo($0)
-        } notify: {
-            exchange.wake()
-        }
+        filler = SlotFiller(letGo: { sources.letGo($0) }, notify: { exchange.wake() })
+        let model = assignment.model
         bounds = DispatchBody.Bounds(
-            maximumRows: assignment.maximumRows, expertCount: config.expertCount,
+            maximumRows: assignment.maximumRows, expertCount: model.expertCount,
             rankCount: assignment.tensorParallelSize)
-        maximumPairs = assignment.maximumRows * config.expertsPerToken * assignment.tensorParallelSize
+        maximumPairs = assignment.maximumRows * model.expertsPerToken * assignment.tensorParallelSize
         feedForward = GroupedFeedForward(
-            processor: processor, hiddenSize: config.hiddenSize,
-            width: ExpertShard.widestSlice(
-                of: config.expertIntermediateSize, count: assignment.tensorParallelSize), maximumPairs: maximumPairs,
+            processor: processor, hiddenSize: assignment.rowShape.hiddenSize,
+            width: ExpertShard.widestSlice(of: model.expertWidth, count: assignment.tensorParallelSize),
+            maximumPairs: maximumPairs,
             exchange: assignment.rowShape.dtype == .bf16 ? .bf16 : .f32)
         answers = AlignedBuffer(count: maximumPairs * assignment.rowShape.byteCount)
         pairs.reserveCapacity(maximumPairs)
     }
 
-    deinit { filler.close() }
+    deinit {
+        filler.close()
+        server?.close()
+    }
 
     /// The longest payload that the coordinator has reason to send.
     var maximumPayload: Int {
@@ -79,7 +80,7 @@ final class WorkerSession {
     func report(residentBytes: Int) -> ReadyReport {
         ReadyReport(
             loadedBytes: held.byteCount, residentBytes: residentBytes, expertSlots: held.slotCount,
-            readsCheckpoint: true)
+            readsCheckpoint: sources.checkpoint != nil, peerPort: server?.port ?? 0)
     }
 
     private func take(_ asked: UnsafeBufferPointer<ExpertPair>, layer: Int) throws {
@@ -105,15 +106,11 @@ extension WorkerSession {
     /// - Throws: `TransportError`. An order that cannot be carried out is answered and harms nobody.
     func fill(_ order: Assignment, number: UInt64, on link: any Link) throws {
         do {
-            guard order.tensorParallelSize == assignment.tensorParallelSize,
-                order.modelFingerprint == assignment.modelFingerprint
+            guard order.tensorParallelSize == assignment.tensorParallelSize, order.model == assignment.model,
+                order.rowShape == assignment.rowShape, order.modelFingerprint == assignment.modelFingerprint
             else { throw WorkerError.badAssignment("order \(number) is for another model or another way to cut it") }
-            let slots = try order.slots.slots(
-                of: checkpoint.config, tensorParallelSize: order.tensorParallelSize
-            ).filter { !held.holds($0) }
-            let loader = ShardLoader(
-                checkpoint: checkpoint, team: ThreadTeam(threads: 1), tensorParallelSize: order.tensorParallelSize)
-            guard filler.fill(slots, order: number, by: { try loader.load($0, isWanted: $1) }) else {
+            let slots = try slots(of: order.slots).filter { !held.holds($0) }
+            guard filler.fill(slots, order: number, by: try sources.fill(for: order, slots)) else {
                 throw WorkerError.badAssignment("too many orders wait before order \(number)")
             }
         } catch let error as WorkerError {
@@ -123,8 +120,10 @@ extension WorkerSession {
 
     /// Lets slots go, also those that are still being filled.
     func release(_ groups: [Assignment.SlotGroup]) throws {
-        let slots = try groups.slots(of: checkpoint.config, tensorParallelSize: bounds.rankCount)
-        filler.release(slots, held: held.remove(slots))
+        let slots = try slots(of: groups)
+        let removed = held.remove(slots)
+        server?.publish(held.shard)
+        filler.release(slots, held: removed)
     }
 
     /// Holds from now on what has been filled in the background, and says what came of each order.
@@ -133,6 +132,7 @@ extension WorkerSession {
             switch outcome.slots {
             case .success(let filled):
                 held.add(filled)
+                server?.publish(held.shard)
                 try link.send(.ready(report(residentBytes: outcome.residentBytes)), flight: outcome.order)
             case .failure(let error):
                 try refuse(outcome.order, error, on: link)
@@ -140,14 +140,11 @@ extension WorkerSession {
         }
     }
 
+    private func slots(of groups: [Assignment.SlotGroup]) throws(WorkerError) -> [Slot] {
+        try groups.slots(of: assignment.model, tensorParallelSize: assignment.tensorParallelSize)
+    }
+
     private func refuse(_ order: UInt64, _ error: any Error, on link: any Link) throws {
         try link.send(.failure(FailureReport(message: "\(error)", status: 1)), flight: order)
-    }
-}
-
-extension Checkpoint {
-    /// Takes an expert's pages out of this process's memory; they stay in the system's cache as long as there is room.
-    func letGo(_ expert: ExpertWeights) {
-        for matrix in [expert.gate, expert.up, expert.down] { adviseDoNotNeed(matrix) }
     }
 }

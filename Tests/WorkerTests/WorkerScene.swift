@@ -24,23 +24,31 @@ final class WorkerScene {
     private let ended = DispatchSemaphore(value: 0)
     private var link: (any Link)?
     private var received: [Message] = []
+    /// Where the worker said last that others may fetch from it.
+    private(set) var peerPort = 0
 
     /// Joins a worker and waits until it is ready.
-    /// - Parameter slots: what it is to begin with.
-    init(_ checkpoint: Checkpoint, slots: [Slot] = [], tensorParallelSize: Int = 1, name: String = "worker") throws {
-        let secret = ClusterSecret.random()
+    /// - Parameters:
+    ///   - slots: what it is to begin with.
+    ///   - modelPath: where it is told to find the checkpoint, if not where it is.
+    init(
+        _ checkpoint: Checkpoint, slots: [Slot] = [], tensorParallelSize: Int = 1, modelPath: String? = nil,
+        secret: ClusterSecret = .random(), log: LineLog = LineLog()
+    ) throws {
         let listener = try TCPListener(host: "127.0.0.1", port: 0)
         exchange = try TCPExchange(listener: listener)
         assignment = Assignment(
-            epoch: 1, modelPath: checkpoint.folder, modelFingerprint: try checkpoint.fingerprint,
+            epoch: 1, modelPath: modelPath ?? checkpoint.folder, modelFingerprint: try checkpoint.fingerprint,
             compute: Compute.f32.rawValue, rowShape: RowShape(hiddenSize: checkpoint.config.hiddenSize, dtype: .f32),
-            tensorParallelSize: tensorParallelSize, maximumRows: 4, slots: Self.groups(slots))
+            tensorParallelSize: tensorParallelSize, maximumRows: 4, slots: Self.groups(slots),
+            model: ModelShape(checkpoint.config))
         service = WorkerService(
             .init(
-                name: name, host: "127.0.0.1", port: listener.port, modelPath: nil, memoryBytes: 1 << 30, threads: 1,
+                name: "worker", host: "127.0.0.1", port: listener.port, modelPath: nil, memoryBytes: 1 << 30,
+                threads: 1,
                 patience: .seconds(10)),
             secret: secret, exchange: try TCPExchange(), time: MonotonicTime(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "test") { _ in log })
         Thread.detachNewThread { [service, ended] in
             try? service.run()
             ended.signal()
@@ -127,6 +135,7 @@ extension WorkerScene {
         guard case .control(.ready(let report), order) = message else {
             throw Failure(description: "instead of ready to order \(order) came \(message)")
         }
+        peerPort = report.peerPort
         return report
     }
 
@@ -142,6 +151,15 @@ extension WorkerScene {
         }
     }
 
+    /// The next message, which must be a failure of this order: its text.
+    func failure(order: UInt64) throws -> String {
+        let message = try next()
+        guard case .control(.failure(let report), order) = message else {
+            throw Failure(description: "instead of a failure of order \(order) came \(message)")
+        }
+        return report.message
+    }
+
     /// The next message, which must be a combine.
     func answer(_ flight: UInt64) throws -> [UInt8] {
         let message = try next()
@@ -149,5 +167,15 @@ extension WorkerScene {
             throw Failure(description: "instead of the answer to \(flight) came \(message)")
         }
         return bytes
+    }
+}
+
+extension ModelShape {
+    init(_ config: ModelConfig) {
+        self.init(
+            expertCount: config.expertCount, expertsPerToken: config.expertsPerToken,
+            expertWidth: config.expertIntermediateSize,
+            layers: config.denseLayerCount..<config.layerCount + config.mtpLayerCount,
+            block: config.quantization.map { Block(rows: $0.rows, columns: $0.columns) })
     }
 }

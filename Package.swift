@@ -88,6 +88,12 @@ let package = Package(
                 "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .tests(
+            "WorkerTests",
+            [
+                "Worker", "Transport", "Wire", "Cluster", "Checkpoint", "Experts", "Kernels", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .tests("ModelTests", ["Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
         .tests("ServingTests", ["Serving", "Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
         .tests(

@@ -187,6 +187,51 @@ void   cohort__wire__slot_group__free_unpacked
   assert(message->base.descriptor == &cohort__wire__slot_group__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cohort__wire__model_shape__init
+                     (Cohort__Wire__ModelShape         *message)
+{
+  static const Cohort__Wire__ModelShape init_value = COHORT__WIRE__MODEL_SHAPE__INIT;
+  *message = init_value;
+}
+size_t cohort__wire__model_shape__get_packed_size
+                     (const Cohort__Wire__ModelShape *message)
+{
+  assert(message->base.descriptor == &cohort__wire__model_shape__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cohort__wire__model_shape__pack
+                     (const Cohort__Wire__ModelShape *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cohort__wire__model_shape__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cohort__wire__model_shape__pack_to_buffer
+                     (const Cohort__Wire__ModelShape *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cohort__wire__model_shape__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cohort__Wire__ModelShape *
+       cohort__wire__model_shape__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cohort__Wire__ModelShape *)
+     protobuf_c_message_unpack (&cohort__wire__model_shape__descriptor,
+                                allocator, len, data);
+}
+void   cohort__wire__model_shape__free_unpacked
+                     (Cohort__Wire__ModelShape *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cohort__wire__model_shape__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cohort__wire__assignment__init
                      (Cohort__Wire__Assignment         *message)
 {
@@ -502,6 +547,186 @@ void   cohort__wire__heartbeat__free_unpacked
   assert(message->base.descriptor == &cohort__wire__heartbeat__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cohort__wire__fetch__init
+                     (Cohort__Wire__Fetch         *message)
+{
+  static const Cohort__Wire__Fetch init_value = COHORT__WIRE__FETCH__INIT;
+  *message = init_value;
+}
+size_t cohort__wire__fetch__get_packed_size
+                     (const Cohort__Wire__Fetch *message)
+{
+  assert(message->base.descriptor == &cohort__wire__fetch__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cohort__wire__fetch__pack
+                     (const Cohort__Wire__Fetch *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cohort__wire__fetch__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cohort__wire__fetch__pack_to_buffer
+                     (const Cohort__Wire__Fetch *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cohort__wire__fetch__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cohort__Wire__Fetch *
+       cohort__wire__fetch__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cohort__Wire__Fetch *)
+     protobuf_c_message_unpack (&cohort__wire__fetch__descriptor,
+                                allocator, len, data);
+}
+void   cohort__wire__fetch__free_unpacked
+                     (Cohort__Wire__Fetch *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cohort__wire__fetch__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cohort__wire__matrix__init
+                     (Cohort__Wire__Matrix         *message)
+{
+  static const Cohort__Wire__Matrix init_value = COHORT__WIRE__MATRIX__INIT;
+  *message = init_value;
+}
+size_t cohort__wire__matrix__get_packed_size
+                     (const Cohort__Wire__Matrix *message)
+{
+  assert(message->base.descriptor == &cohort__wire__matrix__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cohort__wire__matrix__pack
+                     (const Cohort__Wire__Matrix *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cohort__wire__matrix__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cohort__wire__matrix__pack_to_buffer
+                     (const Cohort__Wire__Matrix *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cohort__wire__matrix__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cohort__Wire__Matrix *
+       cohort__wire__matrix__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cohort__Wire__Matrix *)
+     protobuf_c_message_unpack (&cohort__wire__matrix__descriptor,
+                                allocator, len, data);
+}
+void   cohort__wire__matrix__free_unpacked
+                     (Cohort__Wire__Matrix *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cohort__wire__matrix__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cohort__wire__slice__init
+                     (Cohort__Wire__Slice         *message)
+{
+  static const Cohort__Wire__Slice init_value = COHORT__WIRE__SLICE__INIT;
+  *message = init_value;
+}
+size_t cohort__wire__slice__get_packed_size
+                     (const Cohort__Wire__Slice *message)
+{
+  assert(message->base.descriptor == &cohort__wire__slice__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cohort__wire__slice__pack
+                     (const Cohort__Wire__Slice *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cohort__wire__slice__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cohort__wire__slice__pack_to_buffer
+                     (const Cohort__Wire__Slice *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cohort__wire__slice__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cohort__Wire__Slice *
+       cohort__wire__slice__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cohort__Wire__Slice *)
+     protobuf_c_message_unpack (&cohort__wire__slice__descriptor,
+                                allocator, len, data);
+}
+void   cohort__wire__slice__free_unpacked
+                     (Cohort__Wire__Slice *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cohort__wire__slice__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cohort__wire__read__init
+                     (Cohort__Wire__Read         *message)
+{
+  static const Cohort__Wire__Read init_value = COHORT__WIRE__READ__INIT;
+  *message = init_value;
+}
+size_t cohort__wire__read__get_packed_size
+                     (const Cohort__Wire__Read *message)
+{
+  assert(message->base.descriptor == &cohort__wire__read__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cohort__wire__read__pack
+                     (const Cohort__Wire__Read *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cohort__wire__read__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cohort__wire__read__pack_to_buffer
+                     (const Cohort__Wire__Read *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cohort__wire__read__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cohort__Wire__Read *
+       cohort__wire__read__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cohort__Wire__Read *)
+     protobuf_c_message_unpack (&cohort__wire__read__descriptor,
+                                allocator, len, data);
+}
+void   cohort__wire__read__free_unpacked
+                     (Cohort__Wire__Read *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cohort__wire__read__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor cohort__wire__hello__field_descriptors[3] =
 {
   {
@@ -810,7 +1035,123 @@ const ProtobufCMessageDescriptor cohort__wire__slot_group__descriptor =
   (ProtobufCMessageInit) cohort__wire__slot_group__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cohort__wire__assignment__field_descriptors[9] =
+static const ProtobufCFieldDescriptor cohort__wire__model_shape__field_descriptors[7] =
+{
+  {
+    "expert_count",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__ModelShape, expert_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "experts_per_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__ModelShape, experts_per_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expert_width",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__ModelShape, expert_width),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_layer",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__ModelShape, first_layer),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "layer_count",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__ModelShape, layer_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "block_rows",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__ModelShape, block_rows),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "block_columns",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__ModelShape, block_columns),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cohort__wire__model_shape__field_indices_by_name[] = {
+  6,   /* field[6] = block_columns */
+  5,   /* field[5] = block_rows */
+  0,   /* field[0] = expert_count */
+  2,   /* field[2] = expert_width */
+  1,   /* field[1] = experts_per_token */
+  3,   /* field[3] = first_layer */
+  4,   /* field[4] = layer_count */
+};
+static const ProtobufCIntRange cohort__wire__model_shape__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor cohort__wire__model_shape__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cohort.wire.ModelShape",
+  "ModelShape",
+  "Cohort__Wire__ModelShape",
+  "cohort.wire",
+  sizeof(Cohort__Wire__ModelShape),
+  7,
+  cohort__wire__model_shape__field_descriptors,
+  cohort__wire__model_shape__field_indices_by_name,
+  1,  cohort__wire__model_shape__number_ranges,
+  (ProtobufCMessageInit) cohort__wire__model_shape__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cohort__wire__assignment__field_descriptors[12] =
 {
   {
     "epoch",
@@ -920,22 +1261,61 @@ static const ProtobufCFieldDescriptor cohort__wire__assignment__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "model",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Assignment, model),
+    &cohort__wire__model_shape__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "source_host",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Assignment, source_host),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "source_port",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Assignment, source_port),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cohort__wire__assignment__field_indices_by_name[] = {
   3,   /* field[3] = compute */
   0,   /* field[0] = epoch */
   5,   /* field[5] = hidden_size */
   7,   /* field[7] = maximum_rows */
+  9,   /* field[9] = model */
   2,   /* field[2] = model_fingerprint */
   1,   /* field[1] = model_path */
   8,   /* field[8] = slots */
+  10,   /* field[10] = source_host */
+  11,   /* field[11] = source_port */
   6,   /* field[6] = tensor_parallel_size */
   4,   /* field[4] = wire_dtype */
 };
 static const ProtobufCIntRange cohort__wire__assignment__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor cohort__wire__assignment__descriptor =
 {
@@ -945,7 +1325,7 @@ const ProtobufCMessageDescriptor cohort__wire__assignment__descriptor =
   "Cohort__Wire__Assignment",
   "cohort.wire",
   sizeof(Cohort__Wire__Assignment),
-  9,
+  12,
   cohort__wire__assignment__field_descriptors,
   cohort__wire__assignment__field_indices_by_name,
   1,  cohort__wire__assignment__number_ranges,
@@ -1003,7 +1383,7 @@ const ProtobufCMessageDescriptor cohort__wire__progress__descriptor =
   (ProtobufCMessageInit) cohort__wire__progress__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cohort__wire__ready__field_descriptors[3] =
+static const ProtobufCFieldDescriptor cohort__wire__ready__field_descriptors[5] =
 {
   {
     "loaded_bytes",
@@ -1041,16 +1421,42 @@ static const ProtobufCFieldDescriptor cohort__wire__ready__field_descriptors[3] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "reads_checkpoint",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Ready, reads_checkpoint),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "peer_port",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Ready, peer_port),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cohort__wire__ready__field_indices_by_name[] = {
   2,   /* field[2] = expert_slots */
   0,   /* field[0] = loaded_bytes */
+  4,   /* field[4] = peer_port */
+  3,   /* field[3] = reads_checkpoint */
   1,   /* field[1] = resident_bytes */
 };
 static const ProtobufCIntRange cohort__wire__ready__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor cohort__wire__ready__descriptor =
 {
@@ -1060,7 +1466,7 @@ const ProtobufCMessageDescriptor cohort__wire__ready__descriptor =
   "Cohort__Wire__Ready",
   "cohort.wire",
   sizeof(Cohort__Wire__Ready),
-  3,
+  5,
   cohort__wire__ready__field_descriptors,
   cohort__wire__ready__field_indices_by_name,
   1,  cohort__wire__ready__number_ranges,
@@ -1210,5 +1616,313 @@ const ProtobufCMessageDescriptor cohort__wire__heartbeat__descriptor =
   cohort__wire__heartbeat__field_indices_by_name,
   0,  cohort__wire__heartbeat__number_ranges,
   (ProtobufCMessageInit) cohort__wire__heartbeat__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cohort__wire__fetch__field_descriptors[4] =
+{
+  {
+    "layer",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Fetch, layer),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expert",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Fetch, expert),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rank",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Fetch, rank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tensor_parallel_size",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Fetch, tensor_parallel_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cohort__wire__fetch__field_indices_by_name[] = {
+  1,   /* field[1] = expert */
+  0,   /* field[0] = layer */
+  2,   /* field[2] = rank */
+  3,   /* field[3] = tensor_parallel_size */
+};
+static const ProtobufCIntRange cohort__wire__fetch__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor cohort__wire__fetch__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cohort.wire.Fetch",
+  "Fetch",
+  "Cohort__Wire__Fetch",
+  "cohort.wire",
+  sizeof(Cohort__Wire__Fetch),
+  4,
+  cohort__wire__fetch__field_descriptors,
+  cohort__wire__fetch__field_indices_by_name,
+  1,  cohort__wire__fetch__number_ranges,
+  (ProtobufCMessageInit) cohort__wire__fetch__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cohort__wire__matrix__field_descriptors[7] =
+{
+  {
+    "dtype",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Matrix, dtype),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rows",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Matrix, rows),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "columns",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Matrix, columns),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "block_rows",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Matrix, block_rows),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "block_columns",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Matrix, block_columns),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "row_phase",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Matrix, row_phase),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "column_phase",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Matrix, column_phase),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cohort__wire__matrix__field_indices_by_name[] = {
+  4,   /* field[4] = block_columns */
+  3,   /* field[3] = block_rows */
+  6,   /* field[6] = column_phase */
+  2,   /* field[2] = columns */
+  0,   /* field[0] = dtype */
+  5,   /* field[5] = row_phase */
+  1,   /* field[1] = rows */
+};
+static const ProtobufCIntRange cohort__wire__matrix__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor cohort__wire__matrix__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cohort.wire.Matrix",
+  "Matrix",
+  "Cohort__Wire__Matrix",
+  "cohort.wire",
+  sizeof(Cohort__Wire__Matrix),
+  7,
+  cohort__wire__matrix__field_descriptors,
+  cohort__wire__matrix__field_indices_by_name,
+  1,  cohort__wire__matrix__number_ranges,
+  (ProtobufCMessageInit) cohort__wire__matrix__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cohort__wire__slice__field_descriptors[3] =
+{
+  {
+    "gate",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Slice, gate),
+    &cohort__wire__matrix__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "up",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Slice, up),
+    &cohort__wire__matrix__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "down",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Slice, down),
+    &cohort__wire__matrix__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cohort__wire__slice__field_indices_by_name[] = {
+  2,   /* field[2] = down */
+  0,   /* field[0] = gate */
+  1,   /* field[1] = up */
+};
+static const ProtobufCIntRange cohort__wire__slice__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor cohort__wire__slice__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cohort.wire.Slice",
+  "Slice",
+  "Cohort__Wire__Slice",
+  "cohort.wire",
+  sizeof(Cohort__Wire__Slice),
+  3,
+  cohort__wire__slice__field_descriptors,
+  cohort__wire__slice__field_indices_by_name,
+  1,  cohort__wire__slice__number_ranges,
+  (ProtobufCMessageInit) cohort__wire__slice__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cohort__wire__read__field_descriptors[2] =
+{
+  {
+    "offset",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Read, offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "byte_count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Read, byte_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cohort__wire__read__field_indices_by_name[] = {
+  1,   /* field[1] = byte_count */
+  0,   /* field[0] = offset */
+};
+static const ProtobufCIntRange cohort__wire__read__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor cohort__wire__read__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cohort.wire.Read",
+  "Read",
+  "Cohort__Wire__Read",
+  "cohort.wire",
+  sizeof(Cohort__Wire__Read),
+  2,
+  cohort__wire__read__field_descriptors,
+  cohort__wire__read__field_indices_by_name,
+  1,  cohort__wire__read__number_ranges,
+  (ProtobufCMessageInit) cohort__wire__read__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -93,8 +93,9 @@ package final class Checkpoint: Sendable {
     }
 
     /// Says that the matrix is not needed any more, such as after a part of it was copied: it no longer counts as this
-    /// process's memory.
+    /// process's memory. A matrix in memory of its own, such as a copied part, goes with its last reference instead.
     package func adviseDoNotNeed(_ matrix: WeightMatrix) {
+        guard matrix.owner is MatrixOwner else { return }
         SafetensorsFile.letGo(matrix.weights, byteCount: Self.span(matrix))
     }
 

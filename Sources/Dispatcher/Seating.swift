@@ -48,9 +48,14 @@ package struct Seating {
         let fingerprint = try checkpoint.fingerprint
         let folder = URL(fileURLWithPath: checkpoint.folder).path
         let sliceBytes = try Self.sliceBytes(checkpoint, placement)
+        let model = ModelShape(
+            expertCount: config.expertCount, expertsPerToken: config.expertsPerToken,
+            expertWidth: config.expertIntermediateSize,
+            layers: config.denseLayerCount..<config.layerCount + config.mtpLayerCount,
+            block: config.quantization.map { ModelShape.Block(rows: $0.rows, columns: $0.columns) })
         let welcome = Assignment(
             epoch: placement.epoch, modelPath: folder, modelFingerprint: fingerprint, compute: compute.rawValue,
-            rowShape: shape, tensorParallelSize: parallelism.tensor, maximumRows: maximumRows, slots: [])
+            rowShape: shape, tensorParallelSize: parallelism.tensor, maximumRows: maximumRows, slots: [], model: model)
         seats = applicants.enumerated().map { worker, applicant in
             let slots = placement.slots(of: worker)
             var assignment = welcome

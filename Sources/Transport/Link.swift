@@ -25,6 +25,12 @@ package protocol Link: AnyObject, Sendable {
 }
 
 extension Link {
+    /// The peer's address without its port: where else the peer's host may be dialled.
+    package var peerHost: String {
+        let host = peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)]
+        return String(host.hasPrefix("[") && host.hasSuffix("]") ? host.dropFirst().dropLast() : host)
+    }
+
     /// Sends a control message. `epoch` and `flight` name what the message is about, if anything.
     package func send(_ message: ControlMessage, epoch: UInt32 = 0, flight: UInt64 = 0) throws(TransportError) {
         let payload: [UInt8]

@@ -67,6 +67,8 @@ struct SocketAddress {
         return Self.place(host: host, port: port)
     }
 
+    var host: String { numeric.host }
+
     var port: Int { numeric.port }
 
     private var numeric: (host: String, port: Int) {

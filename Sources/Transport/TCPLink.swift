@@ -39,6 +39,11 @@ package final class TCPLink: Link {
         recv(descriptor.number, &scratch, scratch.count, Int32(MSG_DONTWAIT))
     }
 
+    /// This side's own address, without the port.
+    package var localHost: String? {
+        SocketAddress { getsockname(descriptor.number, $0, $1) == 0 }?.host
+    }
+
     package var maximumPayload: Int {
         get { payloadLimit.load(ordering: .relaxed) }
         set { payloadLimit.store(newValue, ordering: .relaxed) }

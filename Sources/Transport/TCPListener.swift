@@ -10,10 +10,13 @@ package final class TCPListener: Sendable {
     package let port: Int
     /// The address listened on, for messages.
     package let address: String
+    private let queueLimit: Int
 
     /// Listens on the first address of `host` that allows it; an empty host stands for all addresses of this host,
     /// of both families. Port 0 lets the system choose.
-    package init(host: String, port: Int) throws(TransportError) {
+    /// - Parameter queueLimit: the most bytes to keep for a peer that does not take them.
+    package init(host: String, port: Int, queueLimit: Int = TCPLink.defaultQueueLimit) throws(TransportError) {
+        self.queueLimit = queueLimit
         var failure = TransportError(
             kind: .unresolved, what: "the host name has no address",
             place: SocketAddress.place(host: host, port: port), mend: "check the name")
@@ -81,7 +84,10 @@ package final class TCPListener: Sendable {
                 failure = errno
                 return number >= 0
             }
-            if let address { return .link(TCPLink(owning: Descriptor(owning: number), peer: address.text)) }
+            if let address {
+                return .link(
+                    TCPLink(owning: Descriptor(owning: number), peer: address.text, queueLimit: queueLimit))
+            }
             switch failure {
             case EAGAIN: return .none
             case EINTR, ECONNABORTED, EPROTO: continue

@@ -27,10 +27,13 @@ package struct Assignment: Sendable, Equatable {
     /// The most rows that one dispatch will have.
     package var maximumRows: Int
     package var slots: [SlotGroup]
+    package var model: ModelShape
+    /// The worker to fetch the slots from; nil: they are read from the checkpoint.
+    package var source: PeerAddress?
 
     package init(
         epoch: UInt32, modelPath: String, modelFingerprint: [UInt8], compute: String, rowShape: RowShape,
-        tensorParallelSize: Int, maximumRows: Int, slots: [SlotGroup]
+        tensorParallelSize: Int, maximumRows: Int, slots: [SlotGroup], model: ModelShape, source: PeerAddress? = nil
     ) {
         self.epoch = epoch
         self.modelPath = modelPath
@@ -40,6 +43,8 @@ package struct Assignment: Sendable, Equatable {
         self.tensorParallelSize = tensorParallelSize
         self.maximumRows = maximumRows
         self.slots = slots
+        self.model = model
+        self.source = source
     }
 }
 
@@ -54,7 +59,9 @@ extension Assignment {
                 compute: try ProtobufField.text(raw.compute, field: "compute", limit: WireLimit.nameBytes),
                 rowShape: try decodedShape(of: raw),
                 tensorParallelSize: Int(raw.tensor_parallel_size), maximumRows: Int(raw.maximum_rows),
-                slots: try SlotGroupCoding.decoded(raw.slots, count: raw.n_slots))
+                slots: try SlotGroupCoding.decoded(raw.slots, count: raw.n_slots),
+                model: try ModelShape(decoding: raw.model),
+                source: try PeerAddress(host: raw.source_host, port: raw.source_port))
         }
     }
 
@@ -70,6 +77,9 @@ extension Assignment {
             raw.tensor_parallel_size = UInt32(tensorParallelSize)
             raw.maximum_rows = UInt32(maximumRows)
             (raw.n_slots, raw.slots) = try SlotGroupCoding.encoded(slots, memory)
+            raw.model = memory.array([model.encoded])
+            raw.source_host = try memory.string(source?.host ?? "", field: "source_host", limit: WireLimit.hostBytes)
+            raw.source_port = UInt32(source?.port ?? 0)
         }
     }
 }

@@ -10,6 +10,9 @@ package enum ControlMessage: Sendable, Equatable {
     case goodbye(Goodbye)
     case heartbeat
     case release(SlotRelease)
+    case fetch(SliceRequest)
+    case slice(SliceDescription)
+    case read(SliceRange)
 
     /// Reads the payload of a frame of `kind`. Every field is held against its bound in `WireLimit`.
     package init(kind: FrameKind, payload: UnsafeRawBufferPointer) throws(ControlError) {
@@ -23,10 +26,13 @@ package enum ControlMessage: Sendable, Equatable {
         case .failure: self = .failure(try FailureReport(decoding: payload))
         case .goodbye: self = .goodbye(try Goodbye(decoding: payload))
         case .release: self = .release(try SlotRelease(decoding: payload))
+        case .fetch: self = .fetch(try SliceRequest(decoding: payload))
+        case .slice: self = .slice(try SliceDescription(decoding: payload))
+        case .read: self = .read(try SliceRange(decoding: payload))
         case .heartbeat:
             guard payload.isEmpty else { throw .malformed(.heartbeat) }
             self = .heartbeat
-        case .dispatch, .combine: throw .notControl(kind)
+        case .dispatch, .combine, .chunk: throw .notControl(kind)
         }
     }
 
@@ -43,6 +49,9 @@ package enum ControlMessage: Sendable, Equatable {
         case .goodbye(let message): try message.encoded()
         case .heartbeat: []
         case .release(let message): try message.encoded()
+        case .fetch(let message): try message.encoded()
+        case .slice(let message): try message.encoded()
+        case .read(let message): try message.encoded()
         }
     }
 
@@ -58,6 +67,9 @@ package enum ControlMessage: Sendable, Equatable {
         case .goodbye: .goodbye
         case .heartbeat: .heartbeat
         case .release: .release
+        case .fetch: .fetch
+        case .slice: .slice
+        case .read: .read
         }
     }
 }

@@ -1,5 +1,5 @@
-/// The coordinator's side of a handshake: awaits Hello, answers with Challenge, awaits Proof. No I/O; a thrown error
-/// ends it, and the connection with it.
+/// The side of a handshake that was dialled, be it a coordinator or a worker that has experts to give: awaits Hello,
+/// answers with Challenge, awaits Proof. No I/O; a thrown error ends it, and the connection with it.
 package struct CoordinatorHandshake: Sendable {
     private enum State {
         case awaitingHello
@@ -15,12 +15,16 @@ package struct CoordinatorHandshake: Sendable {
 
     package let deadline: Instant
     private let secret: ClusterSecret
+    private let purpose: HandshakePurpose
     private let nonce: Nonce
     private var state = State.awaitingHello
 
     /// `nonce` must not have been used before.
-    package init(secret: ClusterSecret, nonce: Nonce = .random(), deadline: Instant) {
+    package init(
+        secret: ClusterSecret, purpose: HandshakePurpose = .join, nonce: Nonce = .random(), deadline: Instant
+    ) {
         self.secret = secret
+        self.purpose = purpose
         self.nonce = nonce
         self.deadline = deadline
     }
@@ -46,7 +50,7 @@ package struct CoordinatorHandshake: Sendable {
         }
         guard !hello.name.isEmpty else { throw .emptyName }
         let transcript = HandshakeTranscript(
-            workerName: hello.name, workerNonce: hello.nonce, coordinatorNonce: nonce)
+            purpose: purpose, workerName: hello.name, workerNonce: hello.nonce, coordinatorNonce: nonce)
         state = .awaitingProof(transcript)
         return Challenge(nonce: nonce, proof: transcript.proof(of: .coordinator, secret: secret))
     }

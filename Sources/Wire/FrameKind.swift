@@ -10,9 +10,13 @@ package enum FrameKind: UInt8, Sendable, CaseIterable {
     case goodbye = 8
     case heartbeat = 9
     case release = 10
+    case fetch = 11
+    case slice = 12
+    case read = 13
     case dispatch = 64
     case combine = 65
+    case chunk = 66
 
-    /// True for dispatch and combine, whose payload is raw rows; all others carry a control message.
-    package var isTensor: Bool { self == .dispatch || self == .combine }
+    /// True for dispatch, combine and chunk, whose payload is raw numbers; all others carry a control message.
+    package var isTensor: Bool { self == .dispatch || self == .combine || self == .chunk }
 }

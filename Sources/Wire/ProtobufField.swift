@@ -34,4 +34,18 @@ enum ProtobufField {
         guard let count = Int(exactly: value) else { throw .outOfRange(field: field, value: value) }
         return count
     }
+
+    /// 0 for none.
+    static func port(_ value: UInt32, field: String) throws(ControlError) -> Int {
+        guard let port = UInt16(exactly: value) else { throw .outOfRange(field: field, value: UInt64(value)) }
+        return Int(port)
+    }
+
+    /// A count that is held against a range.
+    static func count(
+        _ value: UInt32, in range: ClosedRange<Int>, field: String
+    ) throws(ControlError) -> Int {
+        guard range.contains(Int(value)) else { throw .outOfRange(field: field, value: UInt64(value)) }
+        return Int(value)
+    }
 }

@@ -7,11 +7,19 @@ package struct ReadyReport: Sendable, Equatable {
     package var residentBytes: Int
     /// How many (layer, expert, rank) slots it holds.
     package var expertSlots: Int
+    /// Whether it can fill slots from a checkpoint of its own.
+    package var readsCheckpoint: Bool
+    /// The port at which other workers may fetch experts from it; 0: none.
+    package var peerPort: Int
 
-    package init(loadedBytes: Int, residentBytes: Int, expertSlots: Int) {
+    package init(
+        loadedBytes: Int, residentBytes: Int, expertSlots: Int, readsCheckpoint: Bool = false, peerPort: Int = 0
+    ) {
         self.loadedBytes = loadedBytes
         self.residentBytes = residentBytes
         self.expertSlots = expertSlots
+        self.readsCheckpoint = readsCheckpoint
+        self.peerPort = peerPort
     }
 
     init(decoding payload: UnsafeRawBufferPointer) throws(ControlError) {
@@ -19,7 +27,9 @@ package struct ReadyReport: Sendable, Equatable {
             ReadyReport(
                 loadedBytes: try ProtobufField.count(raw.loaded_bytes, field: "loaded_bytes"),
                 residentBytes: try ProtobufField.count(raw.resident_bytes, field: "resident_bytes"),
-                expertSlots: try ProtobufField.count(raw.expert_slots, field: "expert_slots"))
+                expertSlots: try ProtobufField.count(raw.expert_slots, field: "expert_slots"),
+                readsCheckpoint: raw.reads_checkpoint != 0,
+                peerPort: try ProtobufField.port(raw.peer_port, field: "peer_port"))
         }
     }
 
@@ -28,6 +38,8 @@ package struct ReadyReport: Sendable, Equatable {
             raw.loaded_bytes = UInt64(loadedBytes)
             raw.resident_bytes = UInt64(residentBytes)
             raw.expert_slots = UInt64(expertSlots)
+            raw.reads_checkpoint = readsCheckpoint ? 1 : 0
+            raw.peer_port = UInt32(peerPort)
         }
     }
 }

@@ -13,9 +13,17 @@ package enum WireLimit {
     package static let nameBytes = 128
     package static let kernelSetBytes = 64
     package static let pathBytes = 1024
+    /// The longest name that the domain name system knows, or an address.
+    package static let hostBytes = 255
     package static let messageBytes = 1024
     /// Layers times ranks: 61 layers at a tensor parallel size of 64 is under 4000.
     package static let slotGroups = 16_384
     package static let expertsPerGroup = 65_536
     package static let hiddenSize = 1 << 20
+    package static let expertWidth = 1 << 20
+    package static let expertsPerToken = 256
+    package static let layers = 4096
+    package static let blockSide = 1 << 16
+    /// A chunk of an expert on its way between workers.
+    package static let chunkPayload = 2 << 20
 }

@@ -8,13 +8,18 @@ package struct WorkerHandshake: Sendable {
 
     package let deadline: Instant
     private let secret: ClusterSecret
+    private let purpose: HandshakePurpose
     private let worker: WorkerDescription
     private let nonce: Nonce
     private var state = State.awaitingChallenge
 
     /// `nonce` must not have been used before.
-    package init(secret: ClusterSecret, worker: WorkerDescription, nonce: Nonce = .random(), deadline: Instant) {
+    package init(
+        secret: ClusterSecret, purpose: HandshakePurpose = .join, worker: WorkerDescription,
+        nonce: Nonce = .random(), deadline: Instant
+    ) {
         self.secret = secret
+        self.purpose = purpose
         self.worker = worker
         self.nonce = nonce
         self.deadline = deadline
@@ -43,7 +48,7 @@ package struct WorkerHandshake: Sendable {
 
     private func proof(_ challenge: Challenge) throws(HandshakeError) -> ControlMessage {
         let transcript = HandshakeTranscript(
-            workerName: worker.name, workerNonce: nonce, coordinatorNonce: challenge.nonce)
+            purpose: purpose, workerName: worker.name, workerNonce: nonce, coordinatorNonce: challenge.nonce)
         guard transcript.isProof(challenge.proof, of: .coordinator, secret: secret) else { throw .wrongSecret }
         return .proof(Proof(proof: transcript.proof(of: .worker, secret: secret), worker: worker))
     }

@@ -1,88 +1,60 @@
 internal import Checkpoint
 internal import Cluster
 internal import Experts
-internal import Foundation
 internal import Kernels
 internal import Synchronization
-internal import Wire
 
-/// Brings a worker's experts into memory, straight from the published files: maps them and reads every page, so that
-/// what is called ready is ready.
-struct ShardLoader {
+/// Brings experts into memory, straight from the published files: maps them and reads every page, so that what is
+/// called ready is ready.
+struct ShardLoader: Sendable {
     private let checkpoint: Checkpoint
     private let team: ThreadTeam
+    private let tensorParallelSize: Int
 
-    init(checkpoint: Checkpoint, team: ThreadTeam) {
+    init(checkpoint: Checkpoint, team: ThreadTeam, tensorParallelSize: Int) {
         self.checkpoint = checkpoint
         self.team = team
+        self.tensorParallelSize = tensorParallelSize
     }
 
-    /// - Parameter progress: bytes held so far and in all; called on the calling thread, some times a second.
-    /// - Throws: `CheckpointError`; `WorkerError` when the assignment does not fit the checkpoint.
-    func load(_ assignment: Assignment, progress: (Int, Int) throws -> Void) throws -> ExpertShard {
-        let slots = try self.slots(of: assignment)
-        let ranks = assignment.tensorParallelSize
-        let count = checkpoint.config.expertCount
-        var held: [Int: [ExpertWeights?]] = [:]
+    /// - Parameters:
+    ///   - slots: of layers, experts and ranks that the model has.
+    ///   - isWanted: asked before a slot is begun; what it denies is left out.
+    ///   - progress: bytes held so far; called on the calling thread, some times a second.
+    /// - Throws: `CheckpointError`, and what `progress` throws.
+    func load(
+        _ slots: [Slot], isWanted: (Slot) -> Bool = { _ in true }, progress: (Int) throws -> Void = { _ in }
+    ) throws -> [FilledSlot] {
+        var filled: [FilledSlot] = []
         var loaded = 0
-        let total = try totalBytes(of: slots, ranks: ranks)
         for batch in stride(from: 0, to: slots.count, by: Self.batch) {
-            let part = slots[batch..<min(batch + Self.batch, slots.count)]
-            let experts = try map(part, ranks: ranks)
-            read(experts)
-            for (slot, expert) in zip(part, experts) {
-                held[slot.layer, default: Array(repeating: nil, count: count * ranks)][
-                    slot.expert * ranks + slot.rank] =
-                    expert
-                loaded += expert.byteCount
-            }
-            try progress(loaded, total)
+            let part = slots[batch..<min(batch + Self.batch, slots.count)].filter(isWanted)
+            let experts = try part.map { FilledSlot(slot: $0, weights: try map($0)) }
+            read(experts.map(\.weights))
+            filled += experts
+            loaded += experts.reduce(0) { $0 + $1.weights.byteCount }
+            try progress(loaded)
         }
-        return ExpertShard(expertCount: count, tensorParallelSize: ranks, holding: held)
+        return filled
     }
 
-    private func slots(of assignment: Assignment) throws -> [Slot] {
-        let config = checkpoint.config
-        let layers = config.denseLayerCount..<config.layerCount + config.mtpLayerCount
-        guard 1...config.expertIntermediateSize ~= assignment.tensorParallelSize else {
-            throw WorkerError.badAssignment(
-                "\(assignment.tensorParallelSize) slices of \(config.expertIntermediateSize) columns")
-        }
-        guard assignment.rowShape.hiddenSize == config.hiddenSize else {
-            throw WorkerError.badAssignment(
-                "rows of \(assignment.rowShape.hiddenSize) values for a hidden size of \(config.hiddenSize)")
-        }
-        return try assignment.slots.flatMap { group in
-            guard layers ~= group.layer, 0..<assignment.tensorParallelSize ~= group.rank else {
-                throw WorkerError.badAssignment("slice \(group.rank) of layer \(group.layer)")
-            }
-            return try group.experts.map { expert in
-                guard 0..<config.expertCount ~= expert else {
-                    throw WorkerError.badAssignment("expert \(expert) of \(config.expertCount)")
-                }
-                return Slot(layer: group.layer, expert: expert, rank: group.rank)
-            }
-        }
-    }
-
-    private func width(_ slot: Slot, ranks: Int) throws -> Range<Int> {
-        let parallelism = try Parallelism(tensor: ranks, pipeline: 1, workers: ranks)
-        return parallelism.columns(rank: slot.rank, of: checkpoint.config.expertIntermediateSize)
-    }
-
-    private func totalBytes(of slots: [Slot], ranks: Int) throws -> Int {
+    /// Bytes that slots will take.
+    func byteCount(of slots: [Slot]) throws -> Int {
         guard let first = slots.first else { return 0 }
         let expert = try ExpertWeights(from: checkpoint, layer: first.layer, expert: first.expert)
         return try slots.reduce(0) { sum, slot in
-            sum + expert.byteCount / expert.width * (try width(slot, ranks: ranks).count)
+            sum + expert.byteCount / expert.width * (try width(slot).count)
         }
     }
 
-    private func map(_ slots: ArraySlice<Slot>, ranks: Int) throws -> [ExpertWeights] {
-        try slots.map { slot in
-            try ExpertWeights(
-                from: checkpoint, layer: slot.layer, expert: slot.expert, width: try width(slot, ranks: ranks))
-        }
+    private func width(_ slot: Slot) throws -> Range<Int> {
+        let parallelism = try Parallelism(tensor: tensorParallelSize, pipeline: 1, workers: tensorParallelSize)
+        return parallelism.columns(rank: slot.rank, of: checkpoint.config.expertIntermediateSize)
+    }
+
+    /// Asks for the pages and does not wait for them: those of a batch come while the first are read.
+    private func map(_ slot: Slot) throws -> ExpertWeights {
+        try ExpertWeights(from: checkpoint, layer: slot.layer, expert: slot.expert, width: try width(slot))
     }
 
     /// Touches one byte of every page, on all threads.

@@ -6,6 +6,8 @@ package enum WorkerError: Error, CustomStringConvertible {
     case silentCoordinator(peer: String, waitedFor: String)
     case unexpected(peer: String, what: String)
     case badAssignment(String)
+    /// Experts are to be read from a checkpoint that this host does not have.
+    case noCheckpoint(path: String)
 
     package var description: String {
         switch self {
@@ -17,6 +19,9 @@ package enum WorkerError: Error, CustomStringConvertible {
             "the coordinator at \(peer) sends no \(waitedFor): is it the right address, and does it run?"
         case .unexpected(let peer, let what):
             "the coordinator at \(peer) sent \(what): run the same release on all hosts"
+        case .noCheckpoint(let path):
+            "this host has no checkpoint at \(path), and no worker was named to fetch experts from; copy the "
+                + "checkpoint there, or name its folder with --model"
         case .badAssignment(let what):
             "the assignment cannot be carried out: \(what); run the same release and the same checkpoint on all hosts"
         }

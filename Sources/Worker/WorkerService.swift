@@ -127,16 +127,20 @@ package final class WorkerService: Sendable {
     }
 
     private func shakeHands(_ link: any Link, fingerprint: [UInt8]) throws {
-        let description = WorkerDescription(
-            name: options.name, memoryBytes: options.memoryBytes, coreCount: options.threads,
-            kernelSet: KernelSet.available()[0].name, modelPath: options.modelPath ?? "",
-            modelFingerprint: fingerprint, processID: Int(getpid()))
         let deadline = time.now() + Self.handshakeLimit
-        var handshake = WorkerHandshake(secret: secret, worker: description, deadline: deadline)
+        var handshake = WorkerHandshake(
+            secret: secret, worker: description(fingerprint: fingerprint), deadline: deadline)
         try link.send(handshake.hello)
         guard let challenge = try receive(link, until: deadline, waitingFor: "challenge") else { return }
         try link.send(try handshake.receive(challenge, at: time.now()))
         link.maximumPayload = WireLimit.controlPayload
+    }
+
+    private func description(fingerprint: [UInt8]) -> WorkerDescription {
+        WorkerDescription(
+            name: options.name, memoryBytes: options.memoryBytes, coreCount: options.threads,
+            kernelSet: KernelSet.available()[0].name, modelPath: options.modelPath ?? "",
+            modelFingerprint: fingerprint, processID: Int(getpid()))
     }
 
     /// nil when stopped, or sent away kindly.
@@ -154,24 +158,81 @@ package final class WorkerService: Sendable {
         guard let compute = Compute(rawValue: assignment.compute) else {
             throw WorkerError.badAssignment("the arithmetic \"\(assignment.compute)\" is unknown")
         }
+        try check(assignment)
+        let sources = SlotSources(
+            checkpoint: try checkpoint(for: assignment), worker: description(fingerprint: []), secret: secret,
+            time: time)
+        let processor = Processor(threads: options.threads, compute: compute)
+        let held = try hold(assignment, of: sources.checkpoint, on: processor.team, link)
+        let session = WorkerSession(
+            held: held, assignment: assignment, sources: sources, server: server(for: assignment, held, link),
+            processor: processor, exchange: exchange, time: time)
+        link.maximumPayload = session.maximumPayload
+        let report = session.report(residentBytes: ResidentMemory.byteCount)
+        try link.send(.ready(report))
+        observe(.ready(slots: report.expertSlots, loadedBytes: report.loadedBytes))
+        return session
+    }
+
+    private func check(_ assignment: Assignment) throws {
+        guard 1...assignment.model.expertWidth ~= assignment.tensorParallelSize else {
+            throw WorkerError.badAssignment(
+                "\(assignment.tensorParallelSize) slices of \(assignment.model.expertWidth) columns")
+        }
+    }
+
+    /// nil when there is none at the coordinator's path, where nobody promised one: other workers have the experts.
+    private func checkpoint(for assignment: Assignment) throws -> Checkpoint? {
+        if options.modelPath == nil, assignment.slots.isEmpty,
+            !FileManager.default.fileExists(atPath: assignment.modelPath)
+        {
+            logger.warning(
+                "this host has no checkpoint, and fetches experts from other workers; name its folder with --model",
+                metadata: ["path": "\(assignment.modelPath)"])
+            return nil
+        }
         let checkpoint = try Checkpoint(folder: options.modelPath ?? assignment.modelPath)
         guard try checkpoint.fingerprint == assignment.modelFingerprint else {
             throw WorkerError.badAssignment("the checkpoint at \(checkpoint.folder) is not the coordinator's")
         }
-        let processor = Processor(threads: options.threads, compute: compute)
-        let loader = ShardLoader(checkpoint: checkpoint, team: processor.team)
-        let shard = try loader.load(assignment) { loaded, total in
-            guard !isStopped else { throw Stopped() }
-            try link.send(.progress(LoadProgress(loadedBytes: loaded, totalBytes: total)))
+        let config = checkpoint.config
+        guard assignment.model.isShape(of: config), assignment.rowShape.hiddenSize == config.hiddenSize else {
+            throw WorkerError.badAssignment("it is for experts of another shape than \(checkpoint.folder) has")
         }
-        let session = WorkerSession(
-            shard: shard, assignment: assignment, checkpoint: checkpoint, processor: processor, exchange: exchange,
-            time: time)
-        link.maximumPayload = session.maximumPayload
-        let report = session.report
-        try link.send(.ready(report))
-        observe(.ready(slots: report.expertSlots, loadedBytes: report.loadedBytes))
-        return session
+        return checkpoint
+    }
+
+    /// Loads what a worker is to begin with; nothing when the coordinator gives it experts later.
+    private func hold(
+        _ assignment: Assignment, of checkpoint: Checkpoint?, on team: ThreadTeam, _ link: any Link
+    ) throws -> HeldExperts {
+        let ranks = assignment.tensorParallelSize
+        var held = HeldExperts(expertCount: assignment.model.expertCount, tensorParallelSize: ranks)
+        let slots = try assignment.slots.slots(of: assignment.model, tensorParallelSize: ranks)
+        guard let checkpoint, !slots.isEmpty else { return held }
+        let loader = ShardLoader(checkpoint: checkpoint, team: team, tensorParallelSize: ranks)
+        let total = try loader.byteCount(of: slots)
+        held.add(
+            try loader.load(
+                slots,
+                progress: { loaded in
+                    guard !isStopped else { throw Stopped() }
+                    try link.send(.progress(LoadProgress(loadedBytes: loaded, totalBytes: total)))
+                }))
+        return held
+    }
+
+    /// Listens on the address at which the coordinator reaches this host. nil where nothing can listen there.
+    private func server(for assignment: Assignment, _ held: HeldExperts, _ link: any Link) -> SliceServer? {
+        guard let host = (link as? TCPLink)?.localHost else { return nil }
+        do {
+            return try SliceServer(
+                host: host, shard: held.shard, fingerprint: assignment.modelFingerprint, secret: secret, time: time,
+                logger: logger)
+        } catch {
+            logger.warning("other workers cannot fetch experts from here", metadata: ["reason": "\(error)"])
+            return nil
+        }
     }
 
     /// Answers dispatches until the coordinator says goodbye.
@@ -182,7 +243,7 @@ package final class WorkerService: Sendable {
         defer { withExtendedLifetime(heartbeat) {} }
         while end == nil {
             guard !isStopped else { throw Stopped() }
-            try session.welcomeLoaded(on: link)
+            try session.reportOrders(on: link)
             _ = exchange.wait(until: time.now() + Self.idleLimit, spin: Self.spin) { event in
                 guard end == nil else { return }
                 do {
@@ -210,8 +271,9 @@ package final class WorkerService: Sendable {
             }
             switch try ControlMessage(kind: header.kind, payload: payload) {
             case .goodbye: return true
-            case .assignment(let assignment): session.load(assignment, order: header.flight)
-            case .release(let release): session.remove(release.slots)
+            case .assignment(let order) where header.flight != 0:
+                try session.fill(order, number: header.flight, on: link)
+            case .release(let release): try session.release(release.slots)
             case .failure(let report): throw WorkerError.refused(reason: report.message, status: report.status)
             case let other: throw WorkerError.unexpected(peer: link.peer, what: "a \(other.kind) message")
             }

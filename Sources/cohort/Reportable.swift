@@ -110,6 +110,7 @@ extension WorkerError: Reportable {
         case .refused(_, let status): Int32(clamping: status)
         case .lostCoordinator, .silentCoordinator: ExitStatus.unreachable
         case .unexpected, .badAssignment: ExitStatus.failed
+        case .noCheckpoint: ExitStatus.badInput
         }
     }
 }

@@ -18,13 +18,25 @@ import Wire
                 slots: [
                     .init(layer: 3, rank: 0, experts: [0, 5, 255]), .init(layer: 60, rank: 1, experts: []),
                     .init(layer: 4, rank: 1, experts: Array(0..<256)),
-                ])),
+                ],
+                model: ModelShape(
+                    expertCount: 256, expertsPerToken: 8, expertWidth: 2048, layers: 3..<62,
+                    block: .init(rows: 128, columns: 64)), source: PeerAddress(host: "fe80::1%eth0", port: 4242))),
         .progress(LoadProgress(loadedBytes: 5, totalBytes: .max)),
-        .ready(ReadyReport(loadedBytes: 1, residentBytes: 2, expertSlots: 3)),
+        .ready(
+            ReadyReport(loadedBytes: 1, residentBytes: 2, expertSlots: 3, readsCheckpoint: true, peerPort: 65_535)),
         .failure(FailureReport(message: "no such folder", status: 66)),
         .goodbye(Goodbye(reason: "drained")),
         .heartbeat,
         .release(SlotRelease(slots: [.init(layer: 7, rank: 0, experts: [3, 250])])),
+        .fetch(SliceRequest(layer: 60, expert: 255, rank: 3, tensorParallelSize: 4)),
+        .slice(
+            SliceDescription(
+                gate: .init(dtype: 3, rows: 512, columns: 7168, block: .init(rows: 128, columns: 128), rowPhase: 64),
+                up: .init(dtype: 2, rows: 512, columns: 7168, block: nil),
+                down: .init(
+                    dtype: 3, rows: 7168, columns: 512, block: .init(rows: 128, columns: 64), columnPhase: 63))),
+        .read(SliceRange(offset: 1 << 40, byteCount: 1 << 20)),
     ]
 
     private static func decode(_ kind: FrameKind, _ payload: [UInt8]) throws -> ControlMessage {

@@ -61,6 +61,14 @@ import Wire
         #expect(throws: HandshakeError.wrongSecret) { try coordinator.receive(reflected, at: Self.now) }
     }
 
+    @Test("A proof that was given to fetch experts does not pass for the coordinator's")
+    func otherPurpose() throws {
+        var source = CoordinatorHandshake(secret: Self.secret, purpose: .transfer, deadline: Self.deadline)
+        var worker = Self.worker()
+        let challenge = try Self.challenge(&source, worker.hello)
+        #expect(throws: HandshakeError.wrongSecret) { try worker.receive(challenge, at: Self.now) }
+    }
+
     @Test("A recorded handshake, played back, proves nothing")
     func replay() throws {
         var first = Self.coordinator()

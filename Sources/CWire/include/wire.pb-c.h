@@ -19,6 +19,7 @@ typedef struct Cohort__Wire__Hello Cohort__Wire__Hello;
 typedef struct Cohort__Wire__Challenge Cohort__Wire__Challenge;
 typedef struct Cohort__Wire__Proof Cohort__Wire__Proof;
 typedef struct Cohort__Wire__SlotGroup Cohort__Wire__SlotGroup;
+typedef struct Cohort__Wire__ModelShape Cohort__Wire__ModelShape;
 typedef struct Cohort__Wire__Assignment Cohort__Wire__Assignment;
 typedef struct Cohort__Wire__Progress Cohort__Wire__Progress;
 typedef struct Cohort__Wire__Ready Cohort__Wire__Ready;
@@ -26,6 +27,10 @@ typedef struct Cohort__Wire__Failure Cohort__Wire__Failure;
 typedef struct Cohort__Wire__Goodbye Cohort__Wire__Goodbye;
 typedef struct Cohort__Wire__Release Cohort__Wire__Release;
 typedef struct Cohort__Wire__Heartbeat Cohort__Wire__Heartbeat;
+typedef struct Cohort__Wire__Fetch Cohort__Wire__Fetch;
+typedef struct Cohort__Wire__Matrix Cohort__Wire__Matrix;
+typedef struct Cohort__Wire__Slice Cohort__Wire__Slice;
+typedef struct Cohort__Wire__Read Cohort__Wire__Read;
 
 
 /* --- enums --- */
@@ -98,6 +103,28 @@ struct  Cohort__Wire__SlotGroup
     , 0, 0, 0,NULL }
 
 
+/*
+ * What a worker must know of the model's routed experts, whether it can read the checkpoint or not.
+ */
+struct  Cohort__Wire__ModelShape
+{
+  ProtobufCMessage base;
+  uint32_t expert_count;
+  uint32_t experts_per_token;
+  uint32_t expert_width;
+  uint32_t first_layer;
+  uint32_t layer_count;
+  /*
+   * Of FP8 weights; 0 where the model has none.
+   */
+  uint32_t block_rows;
+  uint32_t block_columns;
+};
+#define COHORT__WIRE__MODEL_SHAPE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__model_shape__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0 }
+
+
 struct  Cohort__Wire__Assignment
 {
   ProtobufCMessage base;
@@ -111,10 +138,16 @@ struct  Cohort__Wire__Assignment
   uint32_t maximum_rows;
   size_t n_slots;
   Cohort__Wire__SlotGroup **slots;
+  Cohort__Wire__ModelShape *model;
+  /*
+   * The worker to fetch the slots from; empty: they are read from the checkpoint.
+   */
+  char *source_host;
+  uint32_t source_port;
 };
 #define COHORT__WIRE__ASSIGNMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__assignment__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0,NULL }
+    , 0, (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0,NULL, NULL, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Cohort__Wire__Progress
@@ -134,10 +167,18 @@ struct  Cohort__Wire__Ready
   uint64_t loaded_bytes;
   uint64_t resident_bytes;
   uint64_t expert_slots;
+  /*
+   * Whether it can fill slots from a checkpoint of its own.
+   */
+  protobuf_c_boolean reads_checkpoint;
+  /*
+   * Where other workers may fetch experts from it; 0: nowhere.
+   */
+  uint32_t peer_port;
 };
 #define COHORT__WIRE__READY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__ready__descriptor) \
-    , 0, 0, 0 }
+    , 0, 0, 0, 0, 0 }
 
 
 struct  Cohort__Wire__Failure
@@ -182,6 +223,70 @@ struct  Cohort__Wire__Heartbeat
 #define COHORT__WIRE__HEARTBEAT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__heartbeat__descriptor) \
      }
+
+
+/*
+ * Worker to worker: describe a slice of an expert, and give parts of it to the reads that follow.
+ */
+struct  Cohort__Wire__Fetch
+{
+  ProtobufCMessage base;
+  uint32_t layer;
+  uint32_t expert;
+  uint32_t rank;
+  uint32_t tensor_parallel_size;
+};
+#define COHORT__WIRE__FETCH__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__fetch__descriptor) \
+    , 0, 0, 0, 0 }
+
+
+struct  Cohort__Wire__Matrix
+{
+  ProtobufCMessage base;
+  uint32_t dtype;
+  uint32_t rows;
+  uint32_t columns;
+  uint32_t block_rows;
+  uint32_t block_columns;
+  /*
+   * Where the matrix begins in the first block of its scales.
+   */
+  uint32_t row_phase;
+  uint32_t column_phase;
+};
+#define COHORT__WIRE__MATRIX__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__matrix__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * The answer to a fetch.
+ */
+struct  Cohort__Wire__Slice
+{
+  ProtobufCMessage base;
+  Cohort__Wire__Matrix *gate;
+  Cohort__Wire__Matrix *up;
+  Cohort__Wire__Matrix *down;
+};
+#define COHORT__WIRE__SLICE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__slice__descriptor) \
+    , NULL, NULL, NULL }
+
+
+/*
+ * A part of the slice that was fetched last; the answer is a chunk.
+ */
+struct  Cohort__Wire__Read
+{
+  ProtobufCMessage base;
+  uint64_t offset;
+  uint64_t byte_count;
+};
+#define COHORT__WIRE__READ__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__read__descriptor) \
+    , 0, 0 }
 
 
 /* Cohort__Wire__Hello methods */
@@ -259,6 +364,25 @@ Cohort__Wire__SlotGroup *
                       const uint8_t       *data);
 void   cohort__wire__slot_group__free_unpacked
                      (Cohort__Wire__SlotGroup *message,
+                      ProtobufCAllocator *allocator);
+/* Cohort__Wire__ModelShape methods */
+void   cohort__wire__model_shape__init
+                     (Cohort__Wire__ModelShape         *message);
+size_t cohort__wire__model_shape__get_packed_size
+                     (const Cohort__Wire__ModelShape   *message);
+size_t cohort__wire__model_shape__pack
+                     (const Cohort__Wire__ModelShape   *message,
+                      uint8_t             *out);
+size_t cohort__wire__model_shape__pack_to_buffer
+                     (const Cohort__Wire__ModelShape   *message,
+                      ProtobufCBuffer     *buffer);
+Cohort__Wire__ModelShape *
+       cohort__wire__model_shape__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cohort__wire__model_shape__free_unpacked
+                     (Cohort__Wire__ModelShape *message,
                       ProtobufCAllocator *allocator);
 /* Cohort__Wire__Assignment methods */
 void   cohort__wire__assignment__init
@@ -393,6 +517,82 @@ Cohort__Wire__Heartbeat *
 void   cohort__wire__heartbeat__free_unpacked
                      (Cohort__Wire__Heartbeat *message,
                       ProtobufCAllocator *allocator);
+/* Cohort__Wire__Fetch methods */
+void   cohort__wire__fetch__init
+                     (Cohort__Wire__Fetch         *message);
+size_t cohort__wire__fetch__get_packed_size
+                     (const Cohort__Wire__Fetch   *message);
+size_t cohort__wire__fetch__pack
+                     (const Cohort__Wire__Fetch   *message,
+                      uint8_t             *out);
+size_t cohort__wire__fetch__pack_to_buffer
+                     (const Cohort__Wire__Fetch   *message,
+                      ProtobufCBuffer     *buffer);
+Cohort__Wire__Fetch *
+       cohort__wire__fetch__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cohort__wire__fetch__free_unpacked
+                     (Cohort__Wire__Fetch *message,
+                      ProtobufCAllocator *allocator);
+/* Cohort__Wire__Matrix methods */
+void   cohort__wire__matrix__init
+                     (Cohort__Wire__Matrix         *message);
+size_t cohort__wire__matrix__get_packed_size
+                     (const Cohort__Wire__Matrix   *message);
+size_t cohort__wire__matrix__pack
+                     (const Cohort__Wire__Matrix   *message,
+                      uint8_t             *out);
+size_t cohort__wire__matrix__pack_to_buffer
+                     (const Cohort__Wire__Matrix   *message,
+                      ProtobufCBuffer     *buffer);
+Cohort__Wire__Matrix *
+       cohort__wire__matrix__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cohort__wire__matrix__free_unpacked
+                     (Cohort__Wire__Matrix *message,
+                      ProtobufCAllocator *allocator);
+/* Cohort__Wire__Slice methods */
+void   cohort__wire__slice__init
+                     (Cohort__Wire__Slice         *message);
+size_t cohort__wire__slice__get_packed_size
+                     (const Cohort__Wire__Slice   *message);
+size_t cohort__wire__slice__pack
+                     (const Cohort__Wire__Slice   *message,
+                      uint8_t             *out);
+size_t cohort__wire__slice__pack_to_buffer
+                     (const Cohort__Wire__Slice   *message,
+                      ProtobufCBuffer     *buffer);
+Cohort__Wire__Slice *
+       cohort__wire__slice__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cohort__wire__slice__free_unpacked
+                     (Cohort__Wire__Slice *message,
+                      ProtobufCAllocator *allocator);
+/* Cohort__Wire__Read methods */
+void   cohort__wire__read__init
+                     (Cohort__Wire__Read         *message);
+size_t cohort__wire__read__get_packed_size
+                     (const Cohort__Wire__Read   *message);
+size_t cohort__wire__read__pack
+                     (const Cohort__Wire__Read   *message,
+                      uint8_t             *out);
+size_t cohort__wire__read__pack_to_buffer
+                     (const Cohort__Wire__Read   *message,
+                      ProtobufCBuffer     *buffer);
+Cohort__Wire__Read *
+       cohort__wire__read__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cohort__wire__read__free_unpacked
+                     (Cohort__Wire__Read *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Cohort__Wire__Hello_Closure)
@@ -406,6 +606,9 @@ typedef void (*Cohort__Wire__Proof_Closure)
                   void *closure_data);
 typedef void (*Cohort__Wire__SlotGroup_Closure)
                  (const Cohort__Wire__SlotGroup *message,
+                  void *closure_data);
+typedef void (*Cohort__Wire__ModelShape_Closure)
+                 (const Cohort__Wire__ModelShape *message,
                   void *closure_data);
 typedef void (*Cohort__Wire__Assignment_Closure)
                  (const Cohort__Wire__Assignment *message,
@@ -428,6 +631,18 @@ typedef void (*Cohort__Wire__Release_Closure)
 typedef void (*Cohort__Wire__Heartbeat_Closure)
                  (const Cohort__Wire__Heartbeat *message,
                   void *closure_data);
+typedef void (*Cohort__Wire__Fetch_Closure)
+                 (const Cohort__Wire__Fetch *message,
+                  void *closure_data);
+typedef void (*Cohort__Wire__Matrix_Closure)
+                 (const Cohort__Wire__Matrix *message,
+                  void *closure_data);
+typedef void (*Cohort__Wire__Slice_Closure)
+                 (const Cohort__Wire__Slice *message,
+                  void *closure_data);
+typedef void (*Cohort__Wire__Read_Closure)
+                 (const Cohort__Wire__Read *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -438,6 +653,7 @@ extern const ProtobufCMessageDescriptor cohort__wire__hello__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__challenge__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__proof__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__slot_group__descriptor;
+extern const ProtobufCMessageDescriptor cohort__wire__model_shape__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__assignment__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__progress__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__ready__descriptor;
@@ -445,6 +661,10 @@ extern const ProtobufCMessageDescriptor cohort__wire__failure__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__goodbye__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__release__descriptor;
 extern const ProtobufCMessageDescriptor cohort__wire__heartbeat__descriptor;
+extern const ProtobufCMessageDescriptor cohort__wire__fetch__descriptor;
+extern const ProtobufCMessageDescriptor cohort__wire__matrix__descriptor;
+extern const ProtobufCMessageDescriptor cohort__wire__slice__descriptor;
+extern const ProtobufCMessageDescriptor cohort__wire__read__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -1,0 +1,33 @@
+internal import Cluster
+internal import Wire
+
+/// Why experts could not be fetched from another worker.
+enum TransferError: Error, CustomStringConvertible {
+    case lost(peer: String, reason: String)
+    case silent(peer: String, Duration)
+    case refused(peer: String, reason: String)
+    /// It serves as many others as it may.
+    case busy(peer: String)
+    case unexpected(peer: String, FrameKind)
+    case otherShape(peer: String, Slot)
+    /// Nobody wants the slots any more.
+    case abandoned
+
+    var description: String {
+        switch self {
+        case .lost(let peer, let reason): "the worker at \(peer), which was to give experts, is gone: \(reason)"
+        case .silent(let peer, let limit): "the worker at \(peer), which was to give experts, says nothing for \(limit)"
+        case .refused(let peer, let reason): "the worker at \(peer) gives no experts: \(reason)"
+        case .busy(let peer): "the worker at \(peer) gives experts to too many others; try again later"
+        case .unexpected(let peer, let kind):
+            "the worker at \(peer) sent a \(kind) frame that nobody asked for; run the same release on all hosts"
+        case .otherShape(let peer, let slot):
+            "expert \(slot.expert) of layer \(slot.layer) has another shape at \(peer) than the model has; run the "
+                + "same release and the same checkpoint on all hosts"
+        case .abandoned: "the slots are not wanted any more"
+        }
+    }
+
+    /// The status of a refusal that may be gone in a moment, as sysexits.h has it (EX_TEMPFAIL).
+    static let busyStatus = 75
+}

@@ -1,0 +1,68 @@
+import Checkpoint
+import Cluster
+import Foundation
+import TestSupport
+import Testing
+
+/// Slots that were let go do not count as a worker's memory any more.
+@Suite struct ReleasedMemoryTests {
+    /// A checkpoint of 8 experts of 1.5 MiB in each layer.
+    private func checkpoint(_ folder: String) throws -> Checkpoint {
+        let file = URL(fileURLWithPath: "\(Fixture("v2-lite").model)/config.json")
+        var config = try #require(JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+        config["hidden_size"] = 1024
+        config["moe_intermediate_size"] = 256
+        config["n_routed_experts"] = 8
+        let written = "\(folder)/config.json"
+        try JSONSerialization.data(withJSONObject: config).write(to: URL(fileURLWithPath: written))
+        try SyntheticCheckpoint(configFile: written, format: .bf16, seed: 1).write(to: "\(folder)/model", threads: 2) {
+            _, _ in
+        }
+        return try Checkpoint(folder: "\(folder)/model")
+    }
+
+    /// Bytes of files under a folder that stand in this process's memory.
+    private func residentBytes(of folder: String) throws -> Int {
+        var isBelow = false
+        var kilobytes = 0
+        let maps = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/smaps")).readToEnd() ?? Data()
+        for line in String(decoding: maps, as: UTF8.self).split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            if fields[0].contains("-") {
+                isBelow = line.contains(folder)
+            } else if isBelow, fields[0] == "Rss:" {
+                kilobytes += Int(fields[1]) ?? 0
+            }
+        }
+        return kilobytes * 1024
+    }
+
+    @Test("released slots give their memory back, whole experts and slices, loaded or just ordered", arguments: [1, 3])
+    func givenBack(tensorParallelSize: Int) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("let-go-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let checkpoint = try checkpoint(folder)
+        let slots = checkpoint.config.expertLayers.flatMap { layer in
+            (0..<8).flatMap { expert in
+                (0..<tensorParallelSize).map { Slot(layer: layer, expert: expert, rank: $0) }
+            }
+        }
+        let scene = try WorkerScene(checkpoint, tensorParallelSize: tensorParallelSize)
+        _ = try scene.ready()
+        let before = try residentBytes(of: folder)
+        try scene.order(1, slots)
+        let loaded = try scene.ready(order: 1).loadedBytes
+        let full = try residentBytes(of: folder)
+        #expect(full - before > loaded / 2)
+        try scene.release(slots)
+        try scene.order(2, slots)
+        try scene.release(slots)
+        _ = try scene.ready(order: 2)
+        try scene.order(3, [])
+        _ = try scene.ready(order: 3)
+        let after = try residentBytes(of: folder)
+        #expect(after - before < loaded / 20, "\(before), \(full), \(after) bytes before, with and after \(loaded)")
+        #expect(scene.close())
+    }
+}

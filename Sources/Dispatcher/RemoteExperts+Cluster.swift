@@ -90,7 +90,8 @@ extension RemoteExperts {
             lose(earlier, reason.description)
         }
         let offer = Member.Offer(
-            slots: ready.description.memoryBytes / max(1, sliceBytes.max() ?? 1))
+            slots: ready.description.memoryBytes / max(1, sliceBytes.max() ?? 1),
+            readsCheckpoint: ready.report.readsCheckpoint)
         let actions = control.handle(.joined(name: name, offer), at: time.now().sinceOrigin)
         for action in actions {
             switch action {
@@ -118,6 +119,7 @@ extension RemoteExperts {
     private func order(_ number: Int, _ fill: PlacementChange.Fill) {
         var assignment = roster.members[fill.worker].seat.assignment
         assignment.slots = Assignment.SlotGroup.groups(of: [fill.slot])
+        if case .worker(let source) = fill.source { assignment.source = roster.members[source].peerAddress }
         order(fill.worker) {
             try $0.send(.assignment(assignment), epoch: control.rebalance.epoch, flight: UInt64(number))
         }

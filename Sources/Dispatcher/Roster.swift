@@ -10,6 +10,8 @@ struct Roster {
         var activity: WorkerActivity
         /// Bytes of experts that fit.
         fileprivate(set) var memoryBytes: Int
+        /// Where other workers may fetch experts from it.
+        fileprivate(set) var peerAddress: PeerAddress?
         /// The placement's version when it joined, with nothing: what versions up to this one say of its number is
         /// about somebody else. nil: it is here from the start.
         fileprivate(set) var joinedEpoch: UInt32?
@@ -82,7 +84,10 @@ struct Roster {
         indexOfLink[ObjectIdentifier(ready.link)] = index
         var member = Member(
             seat: ready.seat, state: .serving(ready.link, lastHeard: now), activity: WorkerActivity(ready),
-            memoryBytes: ready.description.memoryBytes, joinedEpoch: epoch)
+            memoryBytes: ready.description.memoryBytes,
+            peerAddress: ready.report.peerPort > 0
+                ? PeerAddress(host: ready.link.peerHost, port: ready.report.peerPort) : nil,
+            joinedEpoch: epoch)
         if index == members.count {
             members.append(member)
         } else {

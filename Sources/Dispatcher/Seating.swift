@@ -94,7 +94,7 @@ package struct Seating {
                 stage: placement.stages.first { $0.workers.contains(index) }?.index ?? 0, state: .ready,
                 offer: Member.Offer(
                     slots: max(worker.description.memoryBytes / largest, worker.seat.slotCount),
-                    readsCheckpoint: true))
+                    readsCheckpoint: worker.report.readsCheckpoint))
         }
         let seconds = now.sinceOrigin / .seconds(1)
         return ControlPlane(

@@ -64,7 +64,10 @@ final class SimulatedWorld {
         slotCount = layers.count * expertCount * tensor
         template = Assignment(
             epoch: 0, modelPath: "/model", modelFingerprint: [], compute: "f32", rowShape: Self.shape,
-            tensorParallelSize: tensor, maximumRows: Self.maximumTokens, slots: [])
+            tensorParallelSize: tensor, maximumRows: Self.maximumTokens, slots: [],
+            model: ModelShape(
+                expertCount: expertCount, expertsPerToken: Self.expertsPerToken, expertWidth: 8, layers: 1..<4,
+                block: nil))
         let processor = Processor(threads: 1, compute: .f32)
         sum = AnswerSum(
             processor: processor, hiddenSize: Self.shape.hiddenSize, rankCount: tensor,
@@ -78,7 +81,14 @@ final class SimulatedWorld {
             redundantExperts: [nil, 0, 1].randomElement(using: &self.generator)!, threshold: 0.01)
         settings.rebalanceInterval = .milliseconds(300)
         settings.throttle = FillThrottle(maximumPerWorker: Int.random(in: 1...8, using: &self.generator))
-        let ready = (0..<count).map { self.ready(worker($0), weightBytes: 0) }
+        let (placement, time, slotCount) = (placement, time, slotCount)
+        let workers = (0..<count).map { index in
+            SimulatedWorker(
+                name: "worker-\(index)", capacity: slotCount, slots: Set(placement.slots(of: index)),
+                shape: Self.shape, time: time, seed: seed << 8 | UInt64(index))
+        }
+        self.workers = workers
+        let ready = workers.map { [template] in Self.ready($0, template) }
         let members = ready.enumerated().map { index, worker in
             Member(
                 name: worker.seat.name, index: index,
@@ -266,22 +276,15 @@ extension SimulatedWorld {
             name: name, capacity: slotCount, slots: [], shape: Self.shape, time: time,
             seed: generator.next())
         workers.append(worker)
-        arrivals.add(ready(worker, weightBytes: 0))
+        arrivals.add(Self.ready(worker, template))
     }
 
-    private func worker(_ index: Int) -> SimulatedWorker {
-        let worker = SimulatedWorker(
-            name: "worker-\(index)", capacity: slotCount, slots: Set(placement.slots(of: index)), shape: Self.shape,
-            time: time, seed: generator.next())
-        workers.append(worker)
-        return worker
-    }
-
-    private func ready(_ worker: SimulatedWorker, weightBytes: Int) -> ReadyWorker {
+    private static func ready(_ worker: SimulatedWorker, _ template: Assignment) -> ReadyWorker {
         ReadyWorker(
-            seat: WorkerSeat(name: worker.name, assignment: template, weightBytes: weightBytes), link: worker.theirs,
+            seat: WorkerSeat(name: worker.name, assignment: template, weightBytes: 0), link: worker.theirs,
             description: WorkerDescription(
                 name: worker.name, memoryBytes: worker.capacity, coreCount: 1, kernelSet: "scalar", processID: 1),
-            report: ReadyReport(loadedBytes: 0, residentBytes: 0, expertSlots: worker.slots.count))
+            report: ReadyReport(
+                loadedBytes: 0, residentBytes: 0, expertSlots: worker.slots.count, readsCheckpoint: true))
     }
 }

@@ -121,9 +121,15 @@ extension RemoteExperts {
         assignment.slots = Assignment.SlotGroup.groups(of: [fill.slot])
         if case .worker(let source) = fill.source { assignment.source = roster.members[source].peerAddress }
         order(fill.worker) {
-            try $0.send(.assignment(assignment), epoch: control.rebalance.epoch, flight: UInt64(number))
+            try $0.send(.assignment(assignment), epoch: control.rebalance.epoch, flight: Self.orderNumber(number))
         }
     }
+
+    /// On the wire, where 0 stands for no order.
+    private static func orderNumber(_ fill: Int) -> UInt64 { UInt64(fill) + 1 }
+
+    /// The fill that a report is about; nil for a report about none.
+    static func fill(ofOrder number: UInt64) -> Int? { number == 0 ? nil : Int(clamping: number - 1) }
 
     /// Sends a worker a command; one that cannot take it is lost.
     private func order(_ worker: Int, _ send: (any Link) throws -> Void) {

@@ -88,11 +88,12 @@ extension RemoteExperts {
     }
 
     private func hear(_ message: ControlMessage, _ header: FrameHeader, from worker: Int) {
+        let fill = Self.fill(ofOrder: header.flight)
         switch message {
-        case .ready: tell(.filled(Int(clamping: header.flight)))
-        case .failure(let report) where header.flight != 0:
-            tell(.fillFailed(Int(clamping: header.flight), reason: report.message))
-        case .failure(let report): lose(worker, report.message)
+        case .ready:
+            if let fill { tell(.filled(fill)) }
+        case .failure(let report):
+            if let fill { tell(.fillFailed(fill, reason: report.message)) } else { lose(worker, report.message) }
         case .goodbye(let goodbye): lose(worker, goodbye.reason)
         default: break
         }

@@ -99,6 +99,7 @@ final class SimulatedWorker {
                 link.close(.local("dismissed"))
             case .assignment(let assignment):
                 let wanted = Self.slots(assignment.slots)
+                #expect(header.flight > 0, "an order has a number")
                 #expect(slots.isDisjoint(with: wanted), "\(name) is to fill what it holds")
                 let due = time.now() + .microseconds(Int.random(in: 0...20_000, using: &generator))
                 orders.append((header.flight, wanted, max(due, orders.last?.due ?? due)))

@@ -81,15 +81,10 @@ final class SimulatedWorld {
             redundantExperts: [nil, 0, 1].randomElement(using: &self.generator)!, threshold: 0.01)
         settings.rebalanceInterval = .milliseconds(300)
         settings.throttle = FillThrottle(maximumPerWorker: Int.random(in: 1...8, using: &self.generator))
-        let (placement, time, slotCount) = (placement, time, slotCount)
-        let workers = (0..<count).map { index in
-            SimulatedWorker(
-                name: "worker-\(index)", capacity: slotCount, slots: Set(placement.slots(of: index)),
-                shape: Self.shape, time: time, seed: seed << 8 | UInt64(index))
-        }
+        let workers = Self.workers(placement, capacity: slotCount, time: time, seed: seed)
         self.workers = workers
         let ready = workers.map { [template] in Self.ready($0, template) }
-        let members = ready.enumerated().map { index, worker in
+        let members = ready.enumerated().map { [placement] index, worker in
             Member(
                 name: worker.seat.name, index: index,
                 stage: placement.stages.first { $0.workers.contains(index) }?.index ?? 0, state: .ready,
@@ -277,6 +272,16 @@ extension SimulatedWorld {
             seed: generator.next())
         workers.append(worker)
         arrivals.add(Self.ready(worker, template))
+    }
+
+    private static func workers(
+        _ placement: Placement, capacity: Int, time: ManualTime, seed: UInt64
+    ) -> [SimulatedWorker] {
+        (0..<placement.parallelism.workers).map { index in
+            SimulatedWorker(
+                name: "worker-\(index)", capacity: capacity, slots: Set(placement.slots(of: index)),
+                shape: shape, time: time, seed: seed << 8 | UInt64(index))
+        }
     }
 
     private static func ready(_ worker: SimulatedWorker, _ template: Assignment) -> ReadyWorker {

@@ -108,13 +108,21 @@ package struct ControlPlane: Sendable {
             if let refusal = result.refusal { result.reply = .refused(refusal) }
             result.actions.append(.reply(ticket: ticket, result.reply))
         case .planned(let revision, let plan): tell(.planned(revision: revision, plan), now, &result)
-        case .filled(let number): tell(.filled(number), now, &result)
+        case .filled(let number):
+            noteMoved(number)
+            tell(.filled(number), now, &result)
         case .fillFailed(let number, let reason): tell(.fillFailed(number, reason: reason), now, &result)
         case .stepEnded: tell(.stepEnded, now, &result)
         case .tick: tick(now, &result)
         }
         endFlights(now, &result)
         return result.actions
+    }
+
+    /// What was given up meanwhile counts for nothing.
+    private mutating func noteMoved(_ number: Int) {
+        guard case .filling(let migration) = rebalance.phase, let fill = migration.active[number] else { return }
+        totals.movedBytes += fill.byteCount
     }
 
     /// When a tick is wanted.

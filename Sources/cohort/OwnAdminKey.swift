@@ -20,6 +20,7 @@ final class OwnAdminKey: Sendable {
         }
         let path = Self.path(folder, port)
         let draft = "\(path).\(getpid())"
+        unlink(draft)
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         let bytes = Array((text + "\n").utf8)
         let isWritten = descriptor >= 0 && write(descriptor, bytes, bytes.count) == bytes.count

@@ -271,8 +271,7 @@ package final class WorkerService: Sendable {
             }
             switch try ControlMessage(kind: header.kind, payload: payload) {
             case .goodbye: return true
-            case .assignment(let order) where header.flight != 0:
-                try session.fill(order, number: header.flight, on: link)
+            case .assignment(let order): try session.fill(order, number: header.flight, on: link)
             case .release(let release): try session.release(release.slots)
             case .failure(let report): throw WorkerError.refused(reason: report.message, status: report.status)
             case let other: throw WorkerError.unexpected(peer: link.peer, what: "a \(other.kind) message")

@@ -127,18 +127,22 @@ package final class LatentReader {
     private func join(
         _ spans: Range<Int>, rows: Int, _ processor: Processor, _ finished: (Range<Int>) -> Void
     ) {
-        processor.team.forEach(pieces.count) { index in
-            let run = pieces[index]
+        let perItem = pieces.count < processor.team.threads ? min(Self.fewestHeads, heads) : heads
+        let groups = (heads + perItem - 1) / perItem
+        processor.team.forEach(pieces.count * groups) { item in
+            let (piece, group) = item.quotientAndRemainder(dividingBy: groups)
+            let run = pieces[piece]
+            let count = min(perItem, heads - group * perItem)
             for row in run.rows {
-                let (first, spanCount) = (row * heads, run.spanCount(row: row))
+                let (first, spanCount) = (row * heads + group * perItem, run.spanCount(row: row))
                 let sums = sums.values.from(first, latent: latent)
                 for span in spans where span > 0 && span < spanCount {
                     let part = place(of: span, in: spans, rows: rows).from(first, latent: latent)
-                    processor.kernels.join(part, to: sums, queries: heads, run.cache)
+                    processor.kernels.join(part, to: sums, queries: count, run.cache)
                 }
                 guard spans.contains(spanCount - 1) else { continue }
-                processor.kernels.end(sums, queries: heads, run.cache)
-                finished(first..<first + heads)
+                processor.kernels.end(sums, queries: count, run.cache)
+                finished(first..<first + count)
             }
         }
     }

@@ -79,6 +79,28 @@ package final class LatentCache {
             + offset * pool.width * pool.valueByteSize
     }
 
+    /// Fills positions 0 ..< `positions` of all layers with seeded numbers between -1 and 1: what a cache of that
+    /// length costs can be measured without the prompt that would fill it.
+    package func invent(positions: Int, seed: UInt64) {
+        precondition(positions <= capacity, "the cache has no room for so many positions")
+        var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+        for layer in 0..<pool.layerCount {
+            for position in 0..<positions {
+                let row = row(layer: layer, position: position)
+                for index in 0..<pool.width {
+                    state = state &* 0x5851_F42D_4C95_7F2D &+ 0x1405_7B7E_F767_814F
+                    let value = Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-31
+                    if pool.isNarrow {
+                        let bits = UInt16(truncatingIfNeeded: value.bitPattern >> 16)
+                        row.storeBytes(of: bits, toByteOffset: 2 * index, as: UInt16.self)
+                    } else {
+                        row.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
+                    }
+                }
+            }
+        }
+    }
+
     /// A layer as attention reads it; good until the next `reserve`.
     func view(layer: Int, latent: Int, scale: Float) -> LatentCacheView {
         LatentCacheView(

@@ -121,19 +121,27 @@ INLINE size_t sum_at(const cohort_queries *queries, const cohort_attention_sums 
     return query / queries->heads * sums->token_stride + query % queries->heads;
 }
 
-// The bus stands still while products run: they fetch the next block, so many positions each.
+// Positions that are still to be fetched into the second-level cache for the block to come.
 struct ahead {
-    uint32_t position, end, count;
+    uint32_t position, end;
+    size_t offset;  // bytes of the position's page that have been fetched, from the position on
 };
 
-INLINE struct ahead fetch(const cohort_attention *attention, struct ahead ahead) {
-    const uint32_t end = ahead.position + ahead.count < ahead.end ? ahead.position + ahead.count : ahead.end;
-    for (; ahead.position < end; ahead.position++) {
-        const uint8_t *row = cached_at(attention, ahead.position);
-        for (size_t at = 0; at < width_of(attention) * value_size(attention); at += 64)
-            __builtin_prefetch(row + at, 0, 2);
+// Lets a product fetch what it has the time for.
+INLINE void fetch(const cohort_attention *attention, struct ahead *ahead, struct words *words) {
+    const size_t row = width_of(attention) * value_size(attention);
+    if (ahead->position >= ahead->end) {
+        words->ahead = (const uint8_t *)words->panel;
+        words->line = 0;
+        return;
     }
-    return ahead;
+    const uint32_t left = attention->page_positions - ahead->position % attention->page_positions;
+    words->ahead = cached_at(attention, ahead->position) + ahead->offset;
+    words->line = 64;
+    ahead->offset += words->count * words->line;
+    if (ahead->offset < left * row) return;
+    ahead->position += left;
+    ahead->offset = 0;
 }
 
 static void score(const cohort_attention *attention, const cohort_queries *queries, struct block block,
@@ -144,7 +152,7 @@ static void score(const cohort_attention *attention, const cohort_queries *queri
             const uint32_t count = end_query - q < WORD_ROWS ? end_query - q : WORD_ROWS;
             struct words operands = {.panel = block.keys + p / LANES * words, .count = words};
             lanes sums[WORD_ROWS][WORD_VECTORS];
-            *ahead = fetch(attention, *ahead);
+            fetch(attention, ahead, &operands);
             for (uint32_t i = 0; i < count; i++) operands.rows[i] = query_at(attention, queries, q + i);
             multiply_words(has_pairs(attention), count, operands, sums);
             for (uint32_t i = 0; i < count; i++)
@@ -236,7 +244,7 @@ static void add_values(const cohort_attention *attention, const cohort_queries *
             struct words operands = {
                 .panel = block.values + c / PANEL_LANES * panel_stride, .count = (positions + width - 1) / width};
             lanes products[WORD_ROWS][WORD_VECTORS];
-            *ahead = fetch(attention, *ahead);
+            fetch(attention, ahead, &operands);
             for (uint32_t i = 0; i < count; i++) operands.rows[i] = (const uint32_t *)(room.scores + (q + i) * BLOCK);
             multiply_words(has_pairs(attention), count, operands, products);
             for (uint32_t i = 0; i < count; i++) {
@@ -254,9 +262,8 @@ static void attend_block(const cohort_attention *attention, const cohort_queries
     const uint32_t first = skipped * queries->heads;
     fill_keys(attention, block);
     fill_values(attention, block);
-    const uint32_t next = block.first + BLOCK, products = (column_panels(attention) + BLOCK / PANEL_LANES) *
-                                                         ((end - first) / WORD_ROWS + 1);
-    struct ahead ahead = {next, limit < next + BLOCK ? limit : next + BLOCK, (BLOCK - 1) / products + 1};
+    const uint32_t next = block.first + BLOCK;
+    struct ahead ahead = {.position = next, .end = limit < next + BLOCK ? limit : next + BLOCK};
     score(attention, queries, block, first, end, room.scores, &ahead);
     for (uint32_t q = first; q < end; q++) {
         const size_t at = sum_at(queries, sums, q);

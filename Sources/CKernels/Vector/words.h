@@ -11,12 +11,16 @@ struct words {
     const uint32_t *rows[WORD_ROWS];
     const lanes *panel;
     uint32_t count;
+    // The bus stands still while products run: each word fetches the next line from here on, or the same if none.
+    const uint8_t *ahead;
+    size_t line;
 };
 
 // sums[r][v] += row r * panel. The compiler knows pairs and rows.
 INLINE void add_words(bool pairs, uint32_t rows, struct words words, lanes sums[WORD_ROWS][WORD_VECTORS]) {
     for (uint32_t w = 0; w < words.count; w++) {
         lanes columns[WORD_VECTORS];
+        __builtin_prefetch(words.ahead + w * words.line, 0, 2);
         for (uint32_t v = 0; v < WORD_VECTORS; v++) columns[v] = words.panel[w * WORD_VECTORS + v];
         for (uint32_t r = 0; r < rows; r++) {
             lanes word = (lanes)((u32x16){0} + words.rows[r][w]);

@@ -15,14 +15,14 @@
 // Runs. Weights without scales: the row is one run, its tree is the output. FP8: each block's columns are a run; lane
 // by lane total = fma(sum, scale of the block, total), total starts at +0, and the tree of the totals is the output.
 //
-// Attention. A score is scale times the sum, from +0, over the words of query and position: of bf16 a word is a pair as
-// in products, its odd number first; of f32 one number. Each block of COHORT_ATTENTION_BLOCK positions, counted from
-// position 0, is a part: its weights are exp(score - the block's largest), of bf16 rounded to bf16; lane l of 16 adds up
-// weights l, l + 16, ... and the tree of the lanes is the block's total; a latent's sum runs from +0 over the positions,
-// of bf16 in pairs, the odd one first, and a zero is made positive. Parts are joined in order: larger = max(maximum,
-// part's), old = exp(maximum - larger), new = exp(part's - larger), total = fma(part's, new, total * old), latent =
-// fma(part's, new, latent * old), which is part's * new where old is 0; before the first part old is 0 and new is 1.
-// What touches scores and latents reads and writes subnormals as zeros if the cache is bf16.
+// Attention. A score is scale times the sum, from +0, over the words of query and position: of bf16 a word is a pair
+// as in products, its odd number first; of f32 one number. Each block of COHORT_ATTENTION_BLOCK positions, counted from
+// position 0, is a part: its weights are exp(score - the block's largest), of bf16 rounded to bf16; lane l of 16 adds
+// up weights l, l + 16, ... and the tree of the lanes is the block's total; a latent's sum runs from +0 over the
+// positions, of bf16 in pairs, the odd one first, and a zero is made positive. Parts are joined in order: larger =
+// max(maximum, part's), old = exp(maximum - larger), new = exp(part's - larger), total = fma(part's, new, total * old),
+// latent = fma(part's, new, latent * old), which is part's * new where old is 0; before the first part old is 0 and new
+// is 1. What touches scores and latents reads and writes subnormals as zeros if the cache is bf16.
 #pragma once
 
 #include <stddef.h>

@@ -9,8 +9,8 @@ package struct DecodeReport: Sendable, Encodable {
         package let local: Int
         package let batch: Int
         package let promptTokens: Int
-        /// Tokens per second over all sequences, one sample for each run.
-        package let prefillTokensPerSecond: Samples.Summary
+        /// Tokens per second over all sequences, one sample for each run; none where the cache was invented.
+        package let prefillTokensPerSecond: Samples.Summary?
         /// Tokens per second over all sequences, one sample for each step.
         package let decodeTokensPerSecond: Samples.Summary
         package let stepSeconds: Samples.Summary
@@ -28,7 +28,8 @@ package struct DecodeReport: Sendable, Encodable {
             self.local = local
             batch = run.batch
             promptTokens = run.promptLength
-            prefillTokensPerSecond = prefill.mapped { Double(run.batch * run.promptLength) / $0 }.summary
+            prefillTokensPerSecond =
+                run.isInvented ? nil : prefill.mapped { Double(run.batch * run.promptLength) / $0 }.summary
             decodeTokensPerSecond = steps.mapped { Double(run.batch) / $0 }.summary
             stepSeconds = steps.summary
             bytesPerStep = Samples(outcomes.flatMap(\.stepBytes)).median
@@ -53,14 +54,16 @@ package struct DecodeReport: Sendable, Encodable {
 
     package var text: String {
         var table = TextTable(header: [
-            "experts in", "batch", "prefill tok/s", "decode tok/s", "p10..p90", "step", "bytes/step", "reads GB/s",
+            "experts in", "batch", "positions", "prefill tok/s", "decode tok/s", "p10..p90", "step", "bytes/step",
+            "reads GB/s",
             "of limit",
         ])
         for line in lines {
             let decode = line.decodeTokensPerSecond
             table.add([
                 line.local == 0 ? "this process" : "\(line.local) worker\(line.local == 1 ? "" : "s")",
-                "\(line.batch)", String(format: "%.0f", line.prefillTokensPerSecond.median),
+                "\(line.batch)", "\(line.promptTokens)",
+                line.prefillTokensPerSecond.map { String(format: "%.0f", $0.median) } ?? "-",
                 String(format: "%.1f", decode.median), String(format: "%.1f..%.1f", decode.p10, decode.p90),
                 Amount.seconds(line.stepSeconds.median), Amount.bytes(line.bytesPerStep),
                 String(format: "%.1f", line.readBandwidth.median / 1e9),

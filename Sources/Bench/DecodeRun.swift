@@ -5,12 +5,16 @@ package import Serving
 package struct DecodeRun {
     package let batch: Int
     package let promptLength: Int
+    /// Whether all of the prompt but its last token is in the cache from the start, as invented numbers: decoding over
+    /// a long cache, without the time that its prompt would take.
+    package let isInvented: Bool
     /// Decoding steps that count.
     package let stepCount: Int
 
-    package init(batch: Int, promptLength: Int, stepCount: Int) {
+    package init(batch: Int, promptLength: Int, isInvented: Bool = false, stepCount: Int) {
         self.batch = batch
         self.promptLength = promptLength
+        self.isInvented = isInvented
         self.stepCount = stepCount
     }
 
@@ -33,7 +37,10 @@ package struct DecodeRun {
         var sequences: [GenerationSequence] = []
         let prefillSeconds = try Stopwatch.seconds {
             for index in 0..<batch {
-                sequences.append(try engine.submit(request(vocabularySize, seed: seed * batch + index)))
+                sequences.append(
+                    try engine.submit(
+                        request(vocabularySize, seed: seed * batch + index),
+                        inventing: isInvented ? promptLength - 1 : 0))
             }
             while sequences.contains(where: { $0.steps.isEmpty }) { _ = try engine.step() }
         }

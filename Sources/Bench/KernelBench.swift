@@ -60,14 +60,15 @@ package struct KernelBench {
             operations: 2 * Double(rows) * Double(columns) * Double(inputRows), seconds: seconds.summary)
     }
 
-    /// One token over a cache that lies in the arena, its heads in groups as the model runs them.
+    /// One token over a cache that lies in the arena.
     private func attend(_ positions: Int) -> KernelMeasurement {
         let (heads, latent, rope) = (Self.heads, Self.latent, Self.rope)
         let width = latent + rope
         let pageByteCount = Self.pagePositions * width * 2
         let pageCount = (positions + Self.pagePositions - 1) / Self.pagePositions
         let places = arena.byteCount / pageByteCount
-        let groups = heads / Self.headsPerItem
+        let reader = LatentReader(maximumRows: 1, heads: heads, latent: latent, rope: rope, dtype: .bf16)
+        reader.queries.initializeMemory(as: UInt16.self, repeating: Self.smallBF16, count: heads * width)
         let seconds = stopwatch.measure { number in
             let pages: [UnsafeRawPointer?] = (0..<pageCount).map {
                 UnsafeRawPointer(arena.bytes + (number * pageCount + $0) % places * pageByteCount)
@@ -75,18 +76,13 @@ package struct KernelBench {
             pages.withUnsafeBufferPointer { pages in
                 guard let base = pages.baseAddress else { return }
                 let view = LatentCacheView(
-                    pages: base, dtype: .bf16, pagePositions: Self.pagePositions, positions: positions,
-                    latent: latent, rope: rope, scale: 0.1)
-                processor.team.forEach(groups) { group in
-                    processor.kernels.attend(
-                        view, queries: inputs.pointer + group * Self.headsPerItem * width, queryStride: width,
-                        heads: Self.headsPerItem, into: outputs.pointer + group * Self.headsPerItem * latent,
-                        outputStride: latent)
-                }
+                    pages: base, dtype: .bf16, pagePositions: Self.pagePositions, latent: latent, rope: rope,
+                    scale: 0.1)
+                reader.read([.init(cache: view, rows: 0..<1, positions: positions)], processor) { _ in }
             }
         }
         return KernelMeasurement(
-            kernel: "attend bf16", shape: "\(heads) heads, \(positions) positions", arithmetic: .f32,
+            kernel: "attend bf16", shape: "\(heads) heads, \(positions) positions", arithmetic: .bf16,
             bytes: Double(positions * width * 2), operations: 2 * Double(heads * positions * (width + latent)),
             seconds: seconds.summary)
     }
@@ -156,7 +152,8 @@ package struct KernelBench {
     private static let latent = 512
     private static let rope = 64
     private static let pagePositions = 64
-    private static let headsPerItem = 8
+    /// 1 / 32
+    private static let smallBF16: UInt16 = 0x3d00
 }
 
 extension WeightDType {

@@ -6,8 +6,12 @@
 #define COHORT_DECLARE_TABLE(table)                                                                                   \
     void cohort_##table##_product(const cohort_matrix *matrix, uint32_t first_row, uint32_t row_count,                \
                                   const cohort_rows *input, float *output, size_t output_stride);                     \
-    void cohort_##table##_attend(const cohort_attention *attention, const float *queries, size_t query_stride,        \
-                                 uint32_t heads, float *outputs, size_t output_stride);                               \
+    void cohort_##table##_attend(const cohort_attention *attention, const cohort_queries *queries, uint32_t first,    \
+                                 uint32_t end, void *scratch, const cohort_attention_sums *sums);                     \
+    void cohort_##table##_attend_join(const cohort_attention *attention, uint32_t tokens, uint32_t heads,             \
+                                      const cohort_attention_sums *part, const cohort_attention_sums *sums);          \
+    void cohort_##table##_attend_end(const cohort_attention *attention, uint32_t tokens, uint32_t heads,              \
+                                     const cohort_attention_sums *sums);                                              \
     void cohort_##table##_rms_norm(const float *input, const float *gain, float epsilon, uint32_t count,              \
                                    float *output);                                                                    \
     void cohort_##table##_swiglu(const float *gate, const float *up, uint32_t count, float *output);                  \
@@ -25,6 +29,7 @@
 #define COHORT_TABLE_OF(table)                                                                                        \
     {                                                                                                                 \
         .name = #table, .product = cohort_##table##_product, .attend = cohort_##table##_attend,                       \
+        .attend_join = cohort_##table##_attend_join, .attend_end = cohort_##table##_attend_end,                       \
         .rms_norm = cohort_##table##_rms_norm, .swiglu = cohort_##table##_swiglu,                                     \
         .accumulate = cohort_##table##_accumulate, .sigmoid = cohort_##table##_sigmoid,                               \
         .softmax = cohort_##table##_softmax, .exponential = cohort_##table##_exponential,                             \

@@ -35,18 +35,6 @@ package struct KernelSet: Sendable {
         }
     }
 
-    /// One token's attention for some of its heads.
-    /// - Parameters:
-    ///   - queries: [heads, latent + rope], `queryStride` apart.
-    ///   - outputs: [heads, latent], `outputStride` apart: the latents, weighted by the softmax of the scores.
-    package func attend(
-        _ cache: LatentCacheView, queries: UnsafePointer<Float>, queryStride: Int, heads: Int,
-        into outputs: UnsafeMutablePointer<Float>, outputStride: Int
-    ) {
-        var attention = cache.table
-        table.attend(&attention, queries, queryStride, UInt32(heads), outputs, outputStride)
-    }
-
     /// `output = input / sqrt(mean(input^2) + epsilon) * gain`; may be in place.
     package func rmsNorm(
         _ input: UnsafePointer<Float>, gain: UnsafePointer<Float>, epsilon: Float, count: Int,
@@ -126,14 +114,5 @@ extension WeightMatrix {
             columns: UInt32(columns), scale_stride: UInt32(scales?.stride ?? 0),
             block_rows: UInt32(scales?.blockRows ?? 0), block_columns: UInt32(scales?.blockColumns ?? 0),
             row_phase: UInt32(rowPhase), column_phase: UInt32(columnPhase))
-    }
-}
-
-extension LatentCacheView {
-    fileprivate var table: cohort_attention {
-        cohort_attention(
-            pages: pages, dtype: UInt32(dtype == .f32 ? COHORT_F32 : COHORT_BF16),
-            page_positions: UInt32(pagePositions), positions: UInt32(positions), latent: UInt32(latent),
-            rope: UInt32(rope), scale: scale)
     }
 }

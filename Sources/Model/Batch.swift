@@ -28,6 +28,30 @@ package struct Batch {
         }
     }
 
+    /// Rows of one sequence, and the position of the first.
+    struct Run {
+        let segment: Int
+        /// Counted from the first row of the tile.
+        let rows: Range<Int>
+        let position: Int
+    }
+
+    /// The runs of rows of one sequence that a tile of rows is made of.
+    func runs(in tile: Range<Int>) -> [Run] {
+        var runs: [Run] = []
+        var first = tile.lowerBound
+        while first < tile.upperBound {
+            let segment = rows[first].segment
+            let end = rows[first..<tile.upperBound].firstIndex { $0.segment != segment } ?? tile.upperBound
+            runs.append(
+                Run(
+                    segment: segment, rows: first - tile.lowerBound..<end - tile.lowerBound,
+                    position: rows[first].position))
+            first = end
+        }
+        return runs
+    }
+
     package var rowCount: Int { rows.count }
     package var tokens: [Int] { segments.flatMap(\.tokens) }
 

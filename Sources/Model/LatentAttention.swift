@@ -53,8 +53,8 @@ struct LatentAttention {
         makeTurns(batch, rotary, workspace)
         makeQueries(input, rotary, workspace)
         remember(batch, rotary, workspace)
-        for first in stride(from: 0, to: rows, by: Workspace.attentionTile) {
-            attend(first..<min(first + Workspace.attentionTile, rows), batch, rotary, workspace)
+        for first in stride(from: 0, to: rows, by: workspace.reader.maximumRows) {
+            attend(first..<min(first + workspace.reader.maximumRows, rows), batch, rotary, workspace)
         }
         let heads = workspace.headsOperand.load(
             workspace.headOutputs.pointer, rows: rows, columns: output.columns, processor)
@@ -102,63 +102,68 @@ struct LatentAttention {
                 latent + config.latentRank, by: workspace.turns.pointer + index * config.ropeDimension)
             let row = batch.rows[index]
             let place = batch.segments[row.segment].cache.row(layer: layer, position: row.position)
-            switch processor.compute {
-            case .f32:
-                place.assumingMemoryBound(to: Float.self).update(from: latent, count: cacheWidth)
-            case .fast:
-                processor.kernels.narrow(latent, count: cacheWidth, into: place.assumingMemoryBound(to: UInt16.self))
-            }
+            put(latent, count: cacheWidth, in: place, at: 0, workspace)
         }
     }
 
     /// workspace.headOutputs [rows, heads, value] for a tile of rows.
     private func attend(_ tile: Range<Int>, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
         absorb(tile, workspace)
-        let kernels = workspace.processor.kernels
-        let team = workspace.processor.team
-        let headsPerItem = headsPerItem(rows: tile.count, threads: team.threads)
-        let headGroups = (config.headCount + headsPerItem - 1) / headsPerItem
-        team.forEach(tile.count * headGroups) { item in
-            let (index, group) = item.quotientAndRemainder(dividingBy: headGroups)
-            let row = batch.rows[tile.lowerBound + index]
-            let firstHead = group * headsPerItem
-            let queries = workspace.latentQueries.pointer + (index * config.headCount + firstHead) * cacheWidth
-            let outputs = workspace.latentOutputs.pointer + (index * config.headCount + firstHead) * config.latentRank
-            batch.segments[row.segment].cache.withView(
-                layer: layer, positions: row.position + 1, latent: config.latentRank, scale: rotary.softmaxScale
-            ) { view in
-                kernels.attend(
-                    view, queries: queries, queryStride: cacheWidth,
-                    heads: min(headsPerItem, config.headCount - firstHead), into: outputs,
-                    outputStride: config.latentRank)
-            }
+        let runs = batch.runs(in: tile).map { run in
+            LatentReader.Run(
+                cache: batch.segments[run.segment].cache.view(
+                    layer: layer, latent: config.latentRank, scale: rotary.softmaxScale),
+                rows: run.rows, positions: run.position + 1)
+        }
+        let (latents, rank) = (workspace.reader.latents, config.latentRank)
+        workspace.reader.read(runs, workspace.processor) { queries in
+            let first = queries.lowerBound * rank
+            workspace.latentOperand.take(
+                latents + first, count: queries.count * rank, at: first, workspace.processor)
         }
         project(tile, workspace)
     }
 
-    /// workspace.latentQueries [tile, heads, latent + rope]: q_nope of each head through its key matrix, then q_rope.
+    /// The reader's queries [tile, heads, latent + rope]: q_nope of each head through its key matrix, then q_rope.
     private func absorb(_ tile: Range<Int>, _ workspace: Workspace) {
         let width = config.headCount * queryWidth
         let queries = workspace.queries.pointer + tile.lowerBound * width
         let operand = workspace.queryOperand.load(queries, rows: tile.count, columns: width, workspace.processor)
-        let stride = config.headCount * cacheWidth
+        let (stride, rank) = (config.headCount * config.latentRank, config.latentRank)
         workspace.processor.team.forEach(config.headCount) { head in
             let nope = head * queryWidth..<head * queryWidth + config.nopeDimension
-            let result = workspace.latentQueries.pointer + head * cacheWidth
+            let latents = workspace.reader.latents + head * rank
             workspace.processor.kernels.product(
-                keys[head], rows: 0..<config.latentRank, operand.slice(columns: nope), into: result, stride: stride)
+                keys[head], rows: 0..<rank, operand.slice(columns: nope), into: latents, stride: stride)
             for row in 0..<tile.count {
-                (result + row * stride + config.latentRank).update(
-                    from: queries + row * width + nope.upperBound, count: config.ropeDimension)
+                let first = (row * config.headCount + head) * cacheWidth
+                put(latents + row * stride, count: rank, in: workspace.reader.queries, at: first, workspace)
+                put(
+                    queries + row * width + nope.upperBound, count: config.ropeDimension,
+                    in: workspace.reader.queries, at: first + rank, workspace)
             }
+        }
+    }
+
+    /// Stores values as the cache has them, `offset` values from `place`.
+    private func put(
+        _ values: UnsafePointer<Float>, count: Int, in place: UnsafeMutableRawPointer, at offset: Int,
+        _ workspace: Workspace
+    ) {
+        switch workspace.processor.compute {
+        case .f32:
+            (place.assumingMemoryBound(to: Float.self) + offset).update(from: values, count: count)
+        case .fast:
+            workspace.processor.kernels.narrow(
+                values, count: count, into: place.assumingMemoryBound(to: UInt16.self) + offset)
         }
     }
 
     /// workspace.headOutputs of the tile: each head's summed latents through its value matrix.
     private func project(_ tile: Range<Int>, _ workspace: Workspace) {
         let width = config.headCount * config.latentRank
-        let operand = workspace.latentOperand.load(
-            workspace.latentOutputs.pointer, rows: tile.count, columns: width, workspace.processor)
+        let operand = workspace.latentOperand.loaded(
+            workspace.reader.latents, rows: tile.count, columns: width, workspace.processor)
         let stride = config.headCount * config.valueDimension
         workspace.processor.team.forEach(config.headCount) { head in
             let latent = head * config.latentRank..<(head + 1) * config.latentRank
@@ -167,14 +172,6 @@ struct LatentAttention {
                 into: workspace.headOutputs.pointer + tile.lowerBound * stride + head * config.valueDimension,
                 stride: stride)
         }
-    }
-
-    /// Heads that one work item runs. They share each pass over the cache, so there are as many as leave no thread
-    /// idle.
-    private func headsPerItem(rows: Int, threads: Int) -> Int {
-        var heads = Self.mostHeadsPerItem
-        while heads > 1, rows * config.headCount < threads * heads { heads /= 2 }
-        return heads
     }
 
     private var queryWidth: Int { config.nopeDimension + config.ropeDimension }
@@ -194,5 +191,4 @@ struct LatentAttention {
 
     /// Fixed in the published code for the two norms inside attention, whatever rms_norm_eps says.
     private static let normEpsilon: Float = 1e-6
-    private static let mostHeadsPerItem = 8
 }

@@ -34,8 +34,7 @@ package final class CachePool {
 
     fileprivate func give(_ pages: [AlignedBuffer<UInt8>]) { free.append(contentsOf: pages) }
 
-    /// A multiple of the attention kernel's block of 32: long enough that tables stay short, short enough to waste
-    /// little.
+    /// Long enough that tables stay short, short enough to waste little.
     package static let pagePositions = 64
 }
 
@@ -50,15 +49,15 @@ package enum CacheError: Error, CustomStringConvertible {
     }
 }
 
-/// One sequence's latent KV cache: a list of pages, and per layer a table of where they begin.
+/// One sequence's latent KV cache: a list of pages, and a table of where they begin.
 package final class LatentCache {
     private let pool: CachePool
     private var pages: [AlignedBuffer<UInt8>] = []
-    private var tables: [[UnsafeRawPointer?]]
+    private var table: AlignedBuffer<UnsafeRawPointer?>
 
     package init(pool: CachePool) {
         self.pool = pool
-        tables = Array(repeating: [], count: pool.layerCount)
+        table = AlignedBuffer(count: 0)
     }
 
     deinit { pool.give(pages) }
@@ -67,13 +66,10 @@ package final class LatentCache {
 
     /// Makes room for positions 0 ..< `positions`.
     package func reserve(_ positions: Int) throws(CacheError) {
-        while capacity < positions {
-            let page = try pool.take()
-            pages.append(page)
-            for layer in 0..<pool.layerCount {
-                tables[layer].append(UnsafeRawPointer(page.pointer) + layer * pool.pageLayerByteCount)
-            }
-        }
+        guard capacity < positions else { return }
+        while capacity < positions { pages.append(try pool.take()) }
+        if table.count < pages.count { table = AlignedBuffer(count: 2 * pages.count) }
+        for (index, page) in pages.enumerated() { table.pointer[index] = UnsafeRawPointer(page.pointer) }
     }
 
     /// Where a position's values of a layer stand: [latent, then rotated rope key].
@@ -83,14 +79,33 @@ package final class LatentCache {
             + offset * pool.width * pool.valueByteSize
     }
 
-    /// Calls `body` with the first positions of a layer as the attention kernel reads them.
-    func withView(layer: Int, positions: Int, latent: Int, scale: Float, _ body: (LatentCacheView) -> Void) {
-        tables[layer].withUnsafeBufferPointer { table in
-            guard let pages = table.baseAddress else { preconditionFailure("the cache is empty") }
-            body(
-                LatentCacheView(
-                    pages: pages, dtype: pool.isNarrow ? .bf16 : .f32, pagePositions: CachePool.pagePositions,
-                    positions: positions, latent: latent, rope: pool.width - latent, scale: scale))
+    /// Fills positions 0 ..< `positions` of all layers with seeded numbers between -1 and 1: what a cache of that
+    /// length costs can be measured without the prompt that would fill it.
+    package func invent(positions: Int, seed: UInt64) {
+        precondition(positions <= capacity, "the cache has no room for so many positions")
+        var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+        for layer in 0..<pool.layerCount {
+            for position in 0..<positions {
+                let row = row(layer: layer, position: position)
+                for index in 0..<pool.width {
+                    state = state &* 0x5851_F42D_4C95_7F2D &+ 0x1405_7B7E_F767_814F
+                    let value = Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-31
+                    if pool.isNarrow {
+                        let bits = UInt16(truncatingIfNeeded: value.bitPattern >> 16)
+                        row.storeBytes(of: bits, toByteOffset: 2 * index, as: UInt16.self)
+                    } else {
+                        row.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
+                    }
+                }
+            }
         }
+    }
+
+    /// A layer as attention reads it; good until the next `reserve`.
+    func view(layer: Int, latent: Int, scale: Float) -> LatentCacheView {
+        LatentCacheView(
+            pages: UnsafePointer(table.pointer), pageOffset: layer * pool.pageLayerByteCount,
+            dtype: pool.isNarrow ? .bf16 : .f32, pagePositions: CachePool.pagePositions, latent: latent,
+            rope: pool.width - latent, scale: scale)
     }
 }

@@ -24,8 +24,7 @@ package final class Workspace {
 
     // Attention, one tile of rows
     let queryOperand: Operand
-    let latentQueries: AlignedBuffer<Float>
-    let latentOutputs: AlignedBuffer<Float>
+    let reader: LatentReader
     let latentOperand: Operand
 
     // Feed-forward
@@ -56,11 +55,11 @@ package final class Workspace {
         headOutputs = AlignedBuffer(count: rows * heads * config.valueDimension)
         headsOperand = Operand(count: rows * heads * config.valueDimension, compute: compute)
 
-        let tile = min(rows, Self.attentionTile)
-        queryOperand = Operand(count: tile * queryWidth, compute: compute)
-        latentQueries = AlignedBuffer(count: tile * heads * cacheWidth)
-        latentOutputs = AlignedBuffer(count: tile * heads * config.latentRank)
-        latentOperand = Operand(count: tile * heads * config.latentRank, compute: compute)
+        reader = LatentReader(
+            maximumRows: rows, heads: heads, latent: config.latentRank, rope: config.ropeDimension,
+            dtype: compute == .fast ? .bf16 : .f32)
+        queryOperand = Operand(count: reader.maximumRows * queryWidth, compute: compute)
+        latentOperand = Operand(count: reader.maximumRows * heads * config.latentRank, compute: compute)
 
         let width = max(
             config.denseLayerCount > 0 ? config.intermediateSize : 0,
@@ -71,7 +70,4 @@ package final class Workspace {
         routerScores = AlignedBuffer(count: 2 * rows * config.expertCount)
         routing = Routing(maximumTokens: rows, expertsPerToken: config.expertsPerToken)
     }
-
-    /// Rows whose latent queries stand in memory at once: 128 heads of R1 take 300 kB a row.
-    static let attentionTile = 32
 }

@@ -69,10 +69,17 @@ package final class Engine {
     /// Adds a request. It runs in the steps that follow, together with the others.
     /// - Throws: `RequestError` when it cannot be served; `CacheError` when there is no room for it now.
     package func submit(_ request: GenerationRequest) throws -> GenerationSequence {
+        try submit(request, inventing: 0)
+    }
+
+    /// For measurements: the first `positions` of the prompt are not computed, their latents are invented.
+    package func submit(_ request: GenerationRequest, inventing positions: Int) throws -> GenerationSequence {
         try Self.validate(request, for: model.config, cachePositions: limits.cachePositions)
         let cache = LatentCache(pool: pool)
         try cache.reserve(request.promptIDs.count + request.maximumTokens)
-        let sequence = GenerationSequence(request, identifier: nextIdentifier, cache: cache)
+        cache.invent(positions: positions, seed: UInt64(nextIdentifier))
+        let sequence = GenerationSequence(
+            request, identifier: nextIdentifier, cache: cache, cachedPositions: positions)
         nextIdentifier += 1
         sequences.append(sequence)
         return sequence

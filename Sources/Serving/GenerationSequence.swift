@@ -22,13 +22,16 @@ package final class GenerationSequence {
     /// Prompt and generated tokens.
     private(set) var tokens: [Int]
     /// How many tokens have been given to a pass.
-    private(set) var scheduledCount = 0
+    private(set) var scheduledCount: Int
 
-    init(_ request: GenerationRequest, identifier: Int, cache: LatentCache) {
+    /// - Parameter cachedPositions: how much of the prompt the cache holds already; less than all of it.
+    init(_ request: GenerationRequest, identifier: Int, cache: LatentCache, cachedPositions: Int = 0) {
+        precondition(cachedPositions < request.promptIDs.count, "the last of the prompt gives the first token")
         self.request = request
         self.identifier = identifier
         self.cache = cache
         tokens = request.promptIDs
+        scheduledCount = cachedPositions
         record = GenerationRecord(request.keeps)
     }
 

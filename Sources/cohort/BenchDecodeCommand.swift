@@ -13,7 +13,9 @@ struct BenchDecodeCommand: ParsableCommand {
         abstract: "Measures prefill and decoding of a checkpoint beside what this machine's memory allows.",
         discussion: """
             The limit of a step is the time that reading the weights and the cache it needs takes at the read \
-            bandwidth that the same run measures.
+            bandwidth that the same run measures. With --positions decoding alone is measured, over caches of that \
+            length which hold seeded random numbers instead of a prompt's latents: what a step costs does not depend \
+            on them.
             """)
 
     @Argument(help: "The checkpoint folder.")
@@ -27,6 +29,9 @@ struct BenchDecodeCommand: ParsableCommand {
 
     @Option(help: "Tokens of each prompt.")
     var prompt = 512
+
+    @Option(help: "Decode over invented caches of so many positions instead of prompts, as in 1k,8k,32k,128k.")
+    var positions = CountList([])
 
     @Option(help: "Decoding steps of each run.")
     var tokens = 32
@@ -56,6 +61,9 @@ struct BenchDecodeCommand: ParsableCommand {
         for value in batch.values where !(1...1024 ~= value) {
             throw ValidationError("--batch has \(value): give 1 to 1024")
         }
+        for value in positions.values where !(1...Self.mostPositions ~= value) {
+            throw ValidationError("--positions has \(value): give 1 to \(Self.mostPositions)")
+        }
         for value in local.values where !(0...256 ~= value) {
             throw ValidationError("--local has \(value): give 0 to 256")
         }
@@ -73,7 +81,9 @@ struct BenchDecodeCommand: ParsableCommand {
         let lines = try local.values.flatMap { count in
             let deployment = try deploy(deployed, workers: count)
             defer { deployment.close() }
-            return try batch.values.map { try measure($0, local: count, decoder, deployment, processor, memory) }
+            return try runs(decoder.config).map {
+                try measure($0, local: count, decoder, deployment, processor, memory)
+            }
         }
         let report = DecodeReport(
             model: model, threads: processor.team.threads, kernelSet: processor.kernels.name,
@@ -88,13 +98,28 @@ struct BenchDecodeCommand: ParsableCommand {
             logger: Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) })
     }
 
+    private func runs(_ config: ModelConfig) throws -> [DecodeRun] {
+        let runs = batch.values.flatMap { batch in
+            positions.values.isEmpty
+                ? [DecodeRun(batch: batch, promptLength: prompt, stepCount: tokens)]
+                : positions.values.map {
+                    DecodeRun(batch: batch, promptLength: $0, isInvented: true, stepCount: tokens)
+                }
+        }
+        for run in runs where run.positions / run.batch > config.maximumPositions {
+            throw ValidationError(
+                "\(run.promptLength) positions and the steps after them are more than the model's "
+                    + "\(config.maximumPositions): give fewer")
+        }
+        return runs
+    }
+
     private func measure(
-        _ batch: Int, local: Int, _ decoder: DecoderModel, _ deployment: Deployment, _ processor: Processor,
+        _ run: DecodeRun, local: Int, _ decoder: DecoderModel, _ deployment: Deployment, _ processor: Processor,
         _ memory: MemoryReading
     ) throws -> DecodeReport.Line {
-        let run = DecodeRun(batch: batch, promptLength: prompt, stepCount: tokens)
         // Room for every sequence to end inside its last page.
-        let positions = run.positions + batch * CachePool.pagePositions
+        let positions = run.positions + run.batch * CachePool.pagePositions
         let engine = Engine(
             model: decoder, experts: deployment.experts, processor: processor,
             limits: .init(prefillChunk: prefillChunk, cachePositions: positions))
@@ -106,4 +131,7 @@ struct BenchDecodeCommand: ParsableCommand {
         return DecodeReport.Line(
             local: local, run: run, outcomes: outcomes, readBandwidth: before + memory.bandwidth())
     }
+
+    /// Twice the longest context that is published.
+    private static let mostPositions = 327_680
 }

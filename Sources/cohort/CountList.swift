@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// Counts on the command line: "1,8,32".
+/// Counts on the command line: "1,8,32", or "1k,8k" for 1024 and 8192.
 struct CountList: ExpressibleByArgument {
     let values: [Int]
 
@@ -10,9 +10,15 @@ struct CountList: ExpressibleByArgument {
 
     init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-        let values = parts.compactMap { Int($0) }
+        let values = parts.compactMap(Self.count)
         guard values.count == parts.count else { return nil }
         self.values = values
+    }
+
+    private static func count(_ text: Substring) -> Int? {
+        guard text.hasSuffix("k") else { return Int(text) }
+        guard let count = Int(text.dropLast()), abs(count) < Int.max / 1024 else { return nil }
+        return count * 1024
     }
 
     var defaultValueDescription: String { values.map(String.init).joined(separator: ",") }

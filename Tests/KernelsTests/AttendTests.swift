@@ -4,96 +4,155 @@ import Testing
 
 @Suite struct AttendTests {
     struct Shape: Sendable {
+        var rows = 1
         var heads: Int
+        /// What the first row attends to; the next attends to one more.
         var positions: Int
         var latent: Int
         var rope: Int
         var pagePositions = 64
         var bf16 = true
         var exponents = -6...1
+
+        var width: Int { latent + rope }
+        var cached: Int { positions + rows - 1 }
     }
 
     static let shapes = [
         Shape(heads: 1, positions: 1, latent: 16, rope: 8), Shape(heads: 3, positions: 31, latent: 24, rope: 4),
-        Shape(heads: 5, positions: 32, latent: 64, rope: 16, bf16: false),
-        Shape(heads: 16, positions: 33, latent: 100, rope: 7),
-        Shape(heads: 17, positions: 65, latent: 129, rope: 64, pagePositions: 32),
-        Shape(heads: 20, positions: 200, latent: 512, rope: 64),
-        Shape(heads: 33, positions: 97, latent: 512, rope: 64, bf16: false),
-        Shape(heads: 2, positions: 70, latent: 15, rope: 1, pagePositions: 96),
+        Shape(rows: 2, heads: 5, positions: 32, latent: 64, rope: 16, bf16: false),
+        Shape(rows: 3, heads: 16, positions: 33, latent: 100, rope: 8),
+        Shape(heads: 17, positions: 129, latent: 130, rope: 64, pagePositions: 32),
+        Shape(rows: 4, heads: 2, positions: 600, latent: 512, rope: 64),
+        Shape(rows: 2, heads: 9, positions: 97, latent: 512, rope: 64, bf16: false),
+        Shape(rows: 7, heads: 2, positions: 511, latent: 15, rope: 1, pagePositions: 96),
+        Shape(rows: 5, heads: 1, positions: 1022, latent: 33, rope: 7, bf16: false),
         Shape(heads: 4, positions: 140, latent: 48, rope: 16, exponents: -60...6),
     ]
 
     /// Seeded queries and cache pages.
     final class Problem {
         let shape: Shape
+        /// [rows, heads, width]
         let queries: [Float]
+        /// [positions, width]
         let cache: [Float]
         private let pages: [GuardedMemory]
+        private let queryMemory: GuardedMemory
 
         init(_ shape: Shape, seed: Int) {
             self.shape = shape
             var numbers = RandomNumbers(seed: seed)
-            let width = shape.latent + shape.rope
-            queries = (0..<shape.heads * width).map { _ in numbers.float(exponents: shape.exponents) }
-            cache = (0..<shape.positions * width).map { _ in
+            func number() -> Float {
                 let value = numbers.float(exponents: shape.exponents)
                 return shape.bf16 ? Float(bitPattern: value.bitPattern & 0xFFFF_0000) : value
             }
-            let pageFloats = shape.pagePositions * width
+            func memory(_ values: some Collection<Float>) -> GuardedMemory {
+                shape.bf16 ? GuardedMemory(values.map { UInt16($0.bitPattern >> 16) }) : GuardedMemory(Array(values))
+            }
+            queries = (0..<shape.rows * shape.heads * shape.width).map { _ in number() }
+            cache = (0..<shape.cached * shape.width).map { _ in number() }
+            queryMemory = memory(queries)
+            let pageFloats = shape.pagePositions * shape.width
             pages = stride(from: 0, to: cache.count, by: pageFloats).map { [cache] start in
-                let page = cache[start..<min(start + pageFloats, cache.count)]
-                return shape.bf16 ? GuardedMemory(page.map { UInt16($0.bitPattern >> 16) }) : GuardedMemory(Array(page))
+                memory(cache[start..<min(start + pageFloats, cache.count)])
             }
         }
 
         func view(_ pointers: UnsafePointer<UnsafeRawPointer?>) -> LatentCacheView {
             LatentCacheView(
                 pages: pointers, dtype: shape.bf16 ? .bf16 : .f32, pagePositions: shape.pagePositions,
-                positions: shape.positions, latent: shape.latent, rope: shape.rope, scale: 0.37)
+                latent: shape.latent, rope: shape.rope, scale: 0.37)
         }
 
-        func attend(_ kernels: KernelSet, heads: Range<Int>) -> [Float] {
-            let outputs = Outputs(rows: heads.count, columns: shape.latent)
-            let width = shape.latent + shape.rope
+        func attend(_ kernels: KernelSet, rows: Range<Int>? = nil, heads: Range<Int>? = nil) -> [Float] {
             let pointers = pages.map { UnsafeRawPointer($0.bytes) as UnsafeRawPointer? }
-            withExtendedLifetime(self) {
+            return withExtendedLifetime(self) { attend(kernels, view(pointers), rows: rows, heads: heads) }
+        }
+
+        /// Some rows' heads, span by span: [rows, heads, latent].
+        func attend(
+            _ kernels: KernelSet, _ view: LatentCacheView, rows: Range<Int>? = nil, heads: Range<Int>? = nil
+        ) -> [Float] {
+            let (rows, heads) = (rows ?? 0..<shape.rows, heads ?? 0..<shape.heads)
+            let first = (rows.lowerBound * shape.heads + heads.lowerBound) * shape.width
+            let queries = LatentQueries(
+                UnsafeRawPointer(queryMemory.bytes) + first * (shape.bf16 ? 2 : 4),
+                rowStride: shape.heads * shape.width, headStride: shape.width, rows: rows.count, heads: heads.count,
+                positions: shape.positions + rows.lowerBound)
+            let count = rows.count * heads.count
+            let (sums, part) = (Sums(count, shape.latent, heads.count), Sums(count, shape.latent, heads.count))
+            let scratch = AlignedBuffer<UInt8>(
+                count: KernelSet.attentionScratch(latent: shape.latent, rope: shape.rope, queries: count))
+            let last = shape.positions + rows.upperBound - 2
+            for span in 0...last / KernelSet.spanPositions {
                 kernels.attend(
-                    view(pointers), queries: Array(queries[(heads.lowerBound * width)...]), queryStride: width,
-                    heads: heads.count, into: outputs.pointer, outputStride: outputs.stride)
+                    view, queries, span: span, scratch: scratch.pointer, into: span == 0 ? sums.values : part.values)
+                guard span > 0 else { continue }
+                for row in 0..<rows.count {
+                    let query = row * heads.count
+                    kernels.join(
+                        part.values.from(query, latent: shape.latent),
+                        to: sums.values.from(query, latent: shape.latent),
+                        queries: heads.count, view)
+                }
             }
-            #expect(outputs.gapsUntouched)
-            return outputs.values
+            kernels.end(sums.values, queries: count, view)
+            return sums.result()
         }
 
         /// Softmax over all positions at once, in double precision.
-        func exact(head: Int) -> [Double] {
-            let width = shape.latent + shape.rope
-            let scores = (0..<shape.positions).map { position in
+        func exact(row: Int, head: Int) -> [Double] {
+            let (width, positions) = (shape.width, shape.positions + row)
+            let query = (row * shape.heads + head) * width
+            let scores = (0..<positions).map { position in
                 0.37
                     * (0..<width).reduce(0.0) {
-                        $0 + Double(queries[head * width + $1]) * Double(cache[position * width + $1])
+                        $0 + Double(queries[query + $1]) * Double(cache[position * width + $1])
                     }
             }
             let largest = scores.max() ?? 0
             let weights = scores.map { exp($0 - largest) }
             let total = weights.reduce(0, +)
             return (0..<shape.latent).map { column in
-                (0..<shape.positions).reduce(0.0) { $0 + weights[$1] * Double(cache[$1 * width + column]) } / total
+                (0..<positions).reduce(0.0) { $0 + weights[$1] * Double(cache[$1 * width + column]) } / total
             }
         }
     }
 
-    @Test("every instruction set gives the scalar twin's bits, heads together or alone", arguments: 0..<shapes.count)
+    /// Guarded sums, filled with NaN: what is not written shows.
+    private final class Sums {
+        private let maxima: GuardedMemory
+        private let totals: GuardedMemory
+        private let latents: GuardedMemory
+        private let count: Int
+        let values: LatentSums
+
+        init(_ queries: Int, _ latent: Int, _ rowStride: Int) {
+            maxima = GuardedMemory([Float](repeating: .nan, count: queries))
+            totals = GuardedMemory([Float](repeating: .nan, count: queries))
+            latents = GuardedMemory([Float](repeating: .nan, count: queries * latent))
+            count = queries * latent
+            values = LatentSums(
+                maxima: maxima.floats, totals: totals.floats, latents: latents.floats, rowStride: rowStride)
+        }
+
+        func result() -> [Float] { (0..<count).map { latents.floats[$0] } }
+    }
+
+    @Test(
+        "every instruction set gives the scalar twin's bits, rows and heads together or alone",
+        arguments: 0..<shapes.count)
     func bitsEqualScalar(index: Int) {
         let shape = Self.shapes[index]
         let problem = Problem(shape, seed: index)
-        let expected = problem.attend(.scalar, heads: 0..<shape.heads)
+        let expected = problem.attend(.scalar)
         for kernels in KernelSet.vectorised {
-            #expect(
-                firstDifference(problem.attend(kernels, heads: 0..<shape.heads), expected) == nil, "\(kernels.name)")
-            let alone = (0..<shape.heads).flatMap { problem.attend(kernels, heads: $0..<$0 + 1) }
-            #expect(firstDifference(alone, expected) == nil, "\(kernels.name), head by head")
+            #expect(firstDifference(problem.attend(kernels), expected) == nil, "\(kernels.name)")
+            let alone = (0..<shape.rows).flatMap { row in
+                (0..<shape.heads).flatMap { problem.attend(kernels, rows: row..<row + 1, heads: $0..<$0 + 1) }
+            }
+            #expect(firstDifference(alone, expected) == nil, "\(kernels.name), one by one")
         }
     }
 
@@ -101,12 +160,15 @@ import Testing
     func scalarIsNearDouble(index: Int) {
         let shape = Self.shapes[index]
         let problem = Problem(shape, seed: 100 + index)
-        let values = problem.attend(.scalar, heads: 0..<shape.heads)
+        let values = problem.attend(.scalar)
         let largest = problem.cache.map { abs(Double($0)) }.max() ?? 0
-        for head in 0..<shape.heads {
-            for (column, exact) in problem.exact(head: head).enumerated() {
-                let value = Double(values[head * shape.latent + column])
-                #expect(abs(value - exact) <= 2e-5 * largest, "head \(head), column \(column)")
+        // A weight in bf16 is up to 2^-9 off.
+        let bound = (shape.bf16 ? 0x1p-9 : 2e-5) * largest
+        for query in 0..<shape.rows * shape.heads {
+            let exact = problem.exact(row: query / shape.heads, head: query % shape.heads)
+            for (column, exact) in exact.enumerated() {
+                let value = Double(values[query * shape.latent + column])
+                #expect(abs(value - exact) <= bound, "query \(query), column \(column)")
             }
         }
     }
@@ -121,13 +183,8 @@ import Testing
             UnsafeRawPointer(pages.bytes), UnsafeRawPointer(pages.bytes + 64 * 48 * 2),
         ]
         for kernels in KernelSet.available() {
-            let outputs = Outputs(rows: 3, columns: 40)
-            withExtendedLifetime(pages) {
-                kernels.attend(
-                    short.view(pointers), queries: long.queries, queryStride: 48, heads: 3, into: outputs.pointer,
-                    outputStride: outputs.stride)
-            }
-            #expect(firstDifference(outputs.values, short.attend(kernels, heads: 0..<3)) == nil, "\(kernels.name)")
+            let values = withExtendedLifetime(pages) { short.attend(kernels, short.view(pointers)) }
+            #expect(firstDifference(values, short.attend(kernels)) == nil, "\(kernels.name)")
         }
     }
 }

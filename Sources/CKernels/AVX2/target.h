@@ -8,7 +8,7 @@
 // The sums of a tile must fit the registers.
 enum {
     GROUP_ROWS = 2, TILE_INPUTS = 2,       // products: matrix rows and input rows side by side
-    VALUE_HEADS = 2, VALUE_VECTORS = 2,    // attention: heads and vectors of the latent
+    WORD_ROWS = 3, WORD_VECTORS = 2,       // attention: queries and vectors of a panel
 };
 
 // Up to here widening weights anew for each tile beats a panel.

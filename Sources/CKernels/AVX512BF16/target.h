@@ -8,7 +8,7 @@
 // The sums of a tile must fit the registers.
 enum {
     GROUP_ROWS = 4, TILE_INPUTS = 3,       // products: matrix rows and input rows side by side
-    VALUE_HEADS = 4, VALUE_VECTORS = 4,    // attention: heads and vectors of the latent
+    WORD_ROWS = 6, WORD_VECTORS = 4,       // attention: queries and vectors of a panel
 };
 
 // Up to here widening weights anew for each tile beats a panel.

@@ -4,54 +4,122 @@
 
 enum { BLOCK = COHORT_ATTENTION_BLOCK };
 
+static bool has_pairs(const cohort_attention *attention) { return attention->dtype == COHORT_BF16; }
+
 static const uint8_t *position_at(const cohort_attention *attention, uint32_t position) {
-    size_t size = attention->dtype == COHORT_F32 ? 4 : 2;
     size_t row = position % attention->page_positions;
     const uint8_t *page = attention->pages[position / attention->page_positions];
-    return page + row * (attention->latent + attention->rope) * size;
+    return page + attention->page_offset + row * (attention->latent + attention->rope) * (has_pairs(attention) ? 2 : 4);
 }
 
-static float score(const cohort_attention *attention, uint32_t position, const float *query) {
-    uint32_t width = attention->latent + attention->rope;
-    cohort_matrix key = {.weights = position_at(attention, position), .row_stride = width, .dtype = attention->dtype,
-                         .columns = width};
-    cohort_rows row = {.values = query, .stride = width, .count = 1, .dtype = COHORT_F32};
-    float product;
-    cohort_scalar_product(&key, 0, 1, &row, &product, 1);
-    return product * attention->scale;
+// a * b + c as it is done for the cache's dtype.
+static float fused(const cohort_attention *attention, float a, float b, float c) {
+    return has_pairs(attention) ? flushing_fma(a, b, c) : fmaf(a, b, c);
 }
 
-static float block_total(const float weights[BLOCK]) {
-    float sums[LANES];
-    for (int l = 0; l < LANES; l++) sums[l] = weights[l] + weights[l + LANES];
-    return tree(sums);
+static float product(const cohort_attention *attention, float a, float b) { return fused(attention, a, b, -0.0f); }
+
+// The one of a pair that stands at `index` in the order of reduction.
+static uint32_t in_order(const cohort_attention *attention, uint32_t index) {
+    return has_pairs(attention) ? index ^ 1 : index;
 }
 
-static void attend_one(const cohort_attention *attention, const float *query, float *output) {
-    float maximum = -INFINITY, total = 0.0f, weights[BLOCK];
-    for (uint32_t c = 0; c < attention->latent; c++) output[c] = 0.0f;
-    for (uint32_t first = 0; first < attention->positions; first += BLOCK) {
-        uint32_t count = attention->positions - first < BLOCK ? attention->positions - first : BLOCK;
-        float old_maximum = maximum;
-        for (uint32_t p = 0; p < count; p++) {
-            weights[p] = score(attention, first + p, query);
-            maximum = weights[p] > maximum ? weights[p] : maximum;
-        }
-        for (uint32_t p = 0; p < BLOCK; p++) weights[p] = p < count ? exp_scalar(weights[p] - maximum) : 0.0f;
-        float correction = exp_scalar(old_maximum - maximum);
-        total = fmaf(total, correction, block_total(weights));
+static float score(const cohort_attention *attention, const void *query, uint32_t position) {
+    const uint8_t *key = position_at(attention, position);
+    float sum = 0.0f;
+    for (uint32_t i = 0; i < attention->latent + attention->rope; i++) {
+        uint32_t at = in_order(attention, i);
+        sum = fused(attention, float_of(attention->dtype, query, at), float_of(attention->dtype, key, at), sum);
+    }
+    return product(attention, sum, attention->scale);
+}
+
+// Takes a part's maximum and total into those so far, and gives the factors for what is added up beside them.
+static void join(float *maximum, float *total, float new_maximum, float new_total, float *old, float *new) {
+    bool is_first = *total == 0.0f;
+    float larger = is_first || new_maximum > *maximum ? new_maximum : *maximum;
+    *old = is_first ? 0.0f : exp_scalar(*maximum - larger);
+    *new = is_first ? 1.0f : exp_scalar(new_maximum - larger);
+    *total = is_first ? new_total : fmaf(new_total, *new, *total * *old);
+    *maximum = larger;
+}
+
+static float joined(const cohort_attention *attention, float sum, float part, float old, float new) {
+    part += 0.0f;
+    return old == 0.0f ? product(attention, part, new) : fused(attention, part, new, product(attention, sum, old));
+}
+
+static void weigh(const cohort_attention *attention, const void *query, uint32_t first, uint32_t count,
+                  float weights[BLOCK], float *maximum, float *total) {
+    float sums[LANES] = {0};
+    *maximum = -INFINITY;
+    for (uint32_t p = 0; p < count; p++) {
+        weights[p] = score(attention, query, first + p);
+        *maximum = weights[p] > *maximum ? weights[p] : *maximum;
+    }
+    for (uint32_t p = 0; p < BLOCK; p++) {
+        weights[p] = p < count ? exp_scalar(weights[p] - *maximum) : 0.0f;
+        if (has_pairs(attention)) weights[p] = float_of_bf16(bf16_of_float(weights[p]));
+        sums[p % LANES] += weights[p];
+    }
+    *total = tree(sums);
+}
+
+static void attend_one(const cohort_attention *attention, const void *query, uint32_t first, uint32_t end,
+                       float *maximum, float *total, float *latents) {
+    float weights[BLOCK], old, new;
+    *total = 0.0f;
+    for (; first < end; first += BLOCK) {
+        uint32_t count = end - first < BLOCK ? end - first : BLOCK;
+        float block_maximum, block_total;
+        weigh(attention, query, first, count, weights, &block_maximum, &block_total);
+        join(maximum, total, block_maximum, block_total, &old, &new);
         for (uint32_t c = 0; c < attention->latent; c++) {
-            output[c] *= correction;
-            for (uint32_t p = 0; p < count; p++)
-                output[c] = fmaf(
-                    weights[p], float_of(attention->dtype, position_at(attention, first + p), c), output[c]);
+            float sum = 0.0f;
+            for (uint32_t i = 0; i < BLOCK; i++) {
+                uint32_t p = in_order(attention, i);
+                if (p >= count) continue;
+                float value = float_of(attention->dtype, position_at(attention, first + p), c);
+                sum = fused(attention, weights[p], value, sum);
+            }
+            latents[c] = joined(attention, latents[c], sum, old, new);
         }
     }
-    for (uint32_t c = 0; c < attention->latent; c++) output[c] /= total;
 }
 
-void cohort_scalar_attend(const cohort_attention *attention, const float *queries, size_t query_stride, uint32_t heads,
-                          float *outputs, size_t output_stride) {
-    for (uint32_t h = 0; h < heads; h++)
-        attend_one(attention, queries + h * query_stride, outputs + h * output_stride);
+void cohort_scalar_attend(const cohort_attention *attention, const cohort_queries *queries, uint32_t first,
+                          uint32_t end, void *scratch, const cohort_attention_sums *sums) {
+    (void)scratch;
+    for (uint32_t t = 0; t < queries->tokens; t++)
+        for (uint32_t h = 0; h < queries->heads; h++) {
+            size_t value = t * queries->token_stride + h * queries->head_stride, at = t * sums->token_stride + h;
+            uint32_t last = queries->positions + t < end ? queries->positions + t : end;
+            attend_one(attention, (const uint8_t *)queries->values + value * (has_pairs(attention) ? 2 : 4), first,
+                       last, &sums->maxima[at], &sums->totals[at], sums->latents + at * attention->latent);
+        }
+}
+
+void cohort_scalar_attend_join(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
+                               const cohort_attention_sums *part, const cohort_attention_sums *sums) {
+    for (uint32_t q = 0; q < tokens * heads; q++) {
+        size_t from = q / heads * part->token_stride + q % heads, to = q / heads * sums->token_stride + q % heads;
+        float old, new;
+        if (part->totals[from] == 0.0f) continue;
+        join(&sums->maxima[to], &sums->totals[to], part->maxima[from], part->totals[from], &old, &new);
+        for (uint32_t c = 0; c < attention->latent; c++) {
+            float *latent = &sums->latents[to * attention->latent + c];
+            *latent = joined(attention, *latent, part->latents[from * attention->latent + c], old, new);
+        }
+    }
+}
+
+void cohort_scalar_attend_end(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
+                              const cohort_attention_sums *sums) {
+    for (uint32_t q = 0; q < tokens * heads; q++) {
+        size_t at = q / heads * sums->token_stride + q % heads;
+        for (uint32_t c = 0; c < attention->latent; c++) {
+            float *latent = &sums->latents[at * attention->latent + c];
+            *latent = product(attention, *latent, 1.0f / sums->totals[at]);
+        }
+    }
 }

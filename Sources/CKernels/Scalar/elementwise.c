@@ -36,12 +36,6 @@ void cohort_scalar_softmax(float *values, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) values[i] /= total;
 }
 
-static uint16_t bf16_of_float(float value) {
-    uint32_t bits = bits_of_float(value);
-    if (isnan(value)) return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 void cohort_scalar_narrow_bf16(const float *values, uint32_t count, uint16_t *output) {
     for (uint32_t i = 0; i < count; i++) output[i] = bf16_of_float(values[i]);
 }

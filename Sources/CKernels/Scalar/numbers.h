@@ -60,6 +60,25 @@ static inline float float_of(uint32_t dtype, const void *values, size_t index) {
     }
 }
 
+static inline float zero_if_subnormal(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x; }
+
+// fma that reads subnormals as zeros, and gives zeros for what is still subnormal when rounded to 24 bits.
+static inline float flushing_fma(float a, float b, float c) {
+    a = zero_if_subnormal(a);
+    b = zero_if_subnormal(b);
+    c = zero_if_subnormal(c);
+    float result = fmaf(a, b, c);
+    if (fabsf(result) > 0x1p-126f || fabsf(c) > 0x1p-60f || isnan(result)) return result;
+    float enlarged = fmaf(a * 0x1p50f, b * 0x1p50f, c * 0x1p100f);  // rounds to 24 bits where `result` may have fewer
+    return fabsf(enlarged) < 0x1p-26f ? copysignf(0.0f, enlarged) : result;
+}
+
+static inline uint16_t bf16_of_float(float value) {
+    uint32_t bits = bits_of_float(value);
+    if (isnan(value)) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
 static inline float tree(const float sums[LANES]) {
     float t[LANES];
     memcpy(t, sums, sizeof t);

@@ -2,19 +2,6 @@
 #include "../tables.h"
 #include "numbers.h"
 
-static float zero_if_subnormal(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x; }
-
-// fma that reads subnormals as zeros, and gives zeros for what is still subnormal when rounded to 24 bits.
-static float flushing_fma(float a, float b, float c) {
-    a = zero_if_subnormal(a);
-    b = zero_if_subnormal(b);
-    c = zero_if_subnormal(c);
-    float result = fmaf(a, b, c);
-    if (fabsf(result) > 0x1p-126f || fabsf(c) > 0x1p-60f || isnan(result)) return result;
-    float enlarged = fmaf(a * 0x1p50f, b * 0x1p50f, c * 0x1p100f);  // rounds to 24 bits where `result` may have fewer
-    return fabsf(enlarged) < 0x1p-26f ? copysignf(0.0f, enlarged) : result;
-}
-
 typedef float (*fma_function)(float, float, float);
 
 static float flushing_tree(const float sums[LANES]) {

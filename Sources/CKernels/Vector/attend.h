@@ -1,44 +1,164 @@
-// Attention over the latent cache in terms of lanes: a few heads at a time go over all blocks of positions.
+// Attention over the latent cache in terms of lanes. A block of positions is brought into two panels, one for the
+// scores (a lane is a position) and one for the sums (a lane is a column), that all queries share.
 #pragma once
 
 #include "../tables.h"
-#include "lanes.h"
+#include "words.h"
 
-enum {
-    BLOCK = COHORT_ATTENTION_BLOCK,
-    HEADS = 16,  // that share a block's way through the cache
-};
-_Static_assert(BLOCK == 2 * LANES, "a block's scores are two vectors");
+enum { BLOCK = COHORT_ATTENTION_BLOCK };
+_Static_assert(BLOCK % PANEL_LANES == 0, "a block is made of panels");
 
 struct block {
-    const uint8_t *values;  // [positions, latent + rope]
-    uint32_t positions;
+    uint32_t first, count;
+    lanes *keys;    // [BLOCK / PANEL_LANES][words of a position][WORD_VECTORS]
+    lanes *values;  // [panels of columns][BLOCK positions, or half as many pairs][WORD_VECTORS]
 };
 
-struct head {
-    float maximum, total, correction;
+// What a query's sums so far, and the block's, are to be multiplied by.
+struct factors {
+    float old, new;
 };
 
-INLINE size_t value_size(const cohort_attention *attention) { return attention->dtype == COHORT_F32 ? 4 : 2; }
+// The caller's scratch, cut up.
+struct room {
+    lanes *keys, *values;
+    float *scores;  // [queries, BLOCK]; then the weights in the cache's dtype
+    struct factors *factors;
+};
 
-INLINE struct block block_at(const cohort_attention *attention, uint32_t first) {
-    const uint8_t *page = attention->pages[first / attention->page_positions];
-    size_t offset = (size_t)(first % attention->page_positions) * (attention->latent + attention->rope);
-    uint32_t left = attention->positions - first;
-    return (struct block){page + offset * value_size(attention), left < BLOCK ? left : BLOCK};
+INLINE uint32_t width_of(const cohort_attention *attention) { return attention->latent + attention->rope; }
+INLINE bool has_pairs(const cohort_attention *attention) { return attention->dtype == COHORT_BF16; }
+INLINE size_t value_size(const cohort_attention *attention) { return has_pairs(attention) ? 2 : 4; }
+INLINE uint32_t words_of(const cohort_attention *attention) {
+    return width_of(attention) * value_size(attention) / 4;
+}
+INLINE uint32_t column_panels(const cohort_attention *attention) {
+    return (attention->latent + PANEL_LANES - 1) / PANEL_LANES;
+}
+INLINE uint32_t block_steps(const cohort_attention *attention) { return has_pairs(attention) ? BLOCK / 2 : BLOCK; }
+
+INLINE struct room cut(const cohort_attention *attention, uint32_t queries, void *scratch) {
+    lanes *keys = scratch;
+    lanes *values = keys + BLOCK / LANES * words_of(attention);
+    float *scores = (float *)(values + column_panels(attention) * block_steps(attention) * WORD_VECTORS);
+    return (struct room){keys, values, scores, (struct factors *)(scores + (size_t)queries * BLOCK)};
 }
 
-static void score(const cohort_attention *attention, struct block block, const float *queries, size_t query_stride,
-                  uint32_t heads, float scores[HEADS][BLOCK]) {
-    uint32_t width = attention->latent + attention->rope;
-    cohort_matrix keys = {
-        .weights = block.values, .row_stride = width, .dtype = attention->dtype, .columns = width};
-    cohort_rows rows = {.values = queries, .stride = query_stride, .count = heads, .dtype = COHORT_F32};
-    NAME(product)(&keys, 0, block.positions, &rows, scores[0], BLOCK);
-    for (uint32_t h = 0; h < heads; h++) {
-        for (uint32_t p = 0; p < block.positions; p++) scores[h][p] *= attention->scale;
-        for (uint32_t p = block.positions; p < BLOCK; p++) scores[h][p] = -__builtin_inff();
+INLINE const uint8_t *cached_at(const cohort_attention *attention, uint32_t position) {
+    const size_t values = (size_t)(position % attention->page_positions) * width_of(attention);
+    const uint8_t *page = attention->pages[position / attention->page_positions];
+    return page + attention->page_offset + values * value_size(attention);
+}
+
+// A position of the block; the last one where there is none.
+INLINE const uint8_t *position_at(const cohort_attention *attention, struct block block, uint32_t offset) {
+    return cached_at(attention, block.first + (offset < block.count ? offset : block.count - 1));
+}
+
+// 16 positions' words w ..< w + count become lanes of the panel.
+INLINE void fill_words(const uint8_t *const rows[LANES], uint32_t w, uint32_t count, lanes *panel) {
+    u32x16 matrix[LANES];
+#pragma clang loop unroll(full)
+    for (int l = 0; l < LANES; l++) matrix[l] = load_words(rows[l] + w * 4, count * 4);
+    transpose(matrix);
+#pragma clang loop unroll(full)
+    for (uint32_t i = 0; i < LANES; i++)
+        if (i < count) panel[(w + i) * WORD_VECTORS] = (lanes)matrix[i];
+}
+
+static void fill_keys(const cohort_attention *attention, struct block block) {
+    const uint32_t words = words_of(attention);
+    const uint32_t panels = (block.count + PANEL_LANES - 1) / PANEL_LANES;
+    for (uint32_t group = 0; group < panels * WORD_VECTORS; group++) {
+        lanes *panel = block.keys + group / WORD_VECTORS * words * WORD_VECTORS + group % WORD_VECTORS;
+        const uint8_t *rows[LANES];
+        uint32_t w = 0;
+        for (uint32_t l = 0; l < LANES; l++) rows[l] = position_at(attention, block, group * LANES + l);
+        for (; w + LANES <= words; w += LANES) fill_words(rows, w, LANES, panel);
+        if (w < words) fill_words(rows, w, words - w, panel);
     }
+}
+
+// One step of the values panel: `count` columns of a position, or of a pair of them.
+INLINE void fill_columns(bool pairs, const uint8_t *even, const uint8_t *odd, uint32_t count, lanes *values) {
+    const size_t size = pairs ? 2 : 4;
+    if (pairs) pair_up(load_words(even, count * size), load_words(odd, count * size), values, values + 1);
+    else *values = (lanes)load_words(even, count * size);
+}
+
+INLINE void fill_step(bool pairs, const uint8_t *even, const uint8_t *odd, uint32_t columns, size_t panel_stride,
+                      lanes *values) {
+    const uint32_t width = pairs ? 2 * LANES : LANES;
+    const size_t size = pairs ? 2 : 4;
+    uint32_t c = 0;
+    for (; c + PANEL_LANES <= columns; c += PANEL_LANES, values += panel_stride)
+        for (uint32_t at = 0; at < PANEL_LANES; at += width)
+            fill_columns(pairs, even + (c + at) * size, odd + (c + at) * size, width, values + at / LANES);
+    for (uint32_t at = 0; c < columns; c += width, at += width) {
+        const uint32_t count = columns - c < width ? columns - c : width;
+        fill_columns(pairs, even + c * size, odd + c * size, count, values + at / LANES);
+    }
+}
+
+static void fill_values(const cohort_attention *attention, struct block block) {
+    const bool pairs = has_pairs(attention);
+    const size_t panel_stride = block_steps(attention) * WORD_VECTORS;
+    const uint32_t width = pairs ? 2 : 1;
+    for (uint32_t p = 0; p < block.count; p += width) {
+        const uint8_t *even = position_at(attention, block, p), *odd = position_at(attention, block, p + 1);
+        lanes *values = block.values + p / width * WORD_VECTORS;
+        if (pairs) fill_step(true, even, odd, attention->latent, panel_stride, values);
+        else fill_step(false, even, odd, attention->latent, panel_stride, values);
+    }
+}
+
+INLINE const uint32_t *query_at(const cohort_attention *attention, const cohort_queries *queries, uint32_t query) {
+    size_t offset = query / queries->heads * queries->token_stride + query % queries->heads * queries->head_stride;
+    return (const uint32_t *)((const uint8_t *)queries->values + offset * value_size(attention));
+}
+
+INLINE size_t sum_at(const cohort_queries *queries, const cohort_attention_sums *sums, uint32_t query) {
+    return query / queries->heads * sums->token_stride + query % queries->heads;
+}
+
+// Positions that are still to be fetched into the second-level cache for the block to come.
+struct ahead {
+    uint32_t position, end;
+    size_t offset;  // bytes of the position's page that have been fetched, from the position on
+};
+
+// Lets a product fetch what it has the time for.
+INLINE void fetch(const cohort_attention *attention, struct ahead *ahead, struct words *words) {
+    const size_t row = width_of(attention) * value_size(attention);
+    if (ahead->position >= ahead->end) {
+        words->ahead = (const uint8_t *)words->panel;
+        words->line = 0;
+        return;
+    }
+    const uint32_t left = attention->page_positions - ahead->position % attention->page_positions;
+    words->ahead = cached_at(attention, ahead->position) + ahead->offset;
+    words->line = 64;
+    ahead->offset += words->count * words->line;
+    if (ahead->offset < left * row) return;
+    ahead->position += left;
+    ahead->offset = 0;
+}
+
+static void score(const cohort_attention *attention, const cohort_queries *queries, struct block block,
+                  uint32_t first_query, uint32_t end_query, float *scores, struct ahead *ahead) {
+    const uint32_t words = words_of(attention);
+    for (uint32_t p = 0; p < block.count; p += PANEL_LANES)
+        for (uint32_t q = first_query; q < end_query; q += WORD_ROWS) {
+            const uint32_t count = end_query - q < WORD_ROWS ? end_query - q : WORD_ROWS;
+            struct words operands = {.panel = block.keys + p / LANES * words, .count = words};
+            lanes sums[WORD_ROWS][WORD_VECTORS];
+            fetch(attention, ahead, &operands);
+            for (uint32_t i = 0; i < count; i++) operands.rows[i] = query_at(attention, queries, q + i);
+            multiply_words(has_pairs(attention), count, operands, sums);
+            for (uint32_t i = 0; i < count; i++)
+                for (uint32_t v = 0; v < WORD_VECTORS; v++)
+                    lanes_store(scores + (q + i) * BLOCK + p + v * LANES, sums[i][v] * attention->scale);
+        }
 }
 
 INLINE float maximum_of(lanes values) {
@@ -47,111 +167,158 @@ INLINE float maximum_of(lanes values) {
     return maximum;
 }
 
-// Scores become weights; says how the sums so far are to be corrected.
-INLINE void weigh(struct head *head, float scores[BLOCK]) {
-    lanes low = lanes_load(scores), high = lanes_load(scores + LANES);
-    float largest = maximum_of(lanes_greater(low, high));
-    float maximum = largest > head->maximum ? largest : head->maximum;
-    low = lanes_exp(low - maximum);
-    high = lanes_exp(high - maximum);
-    head->correction = lanes_exp(lanes_fill(head->maximum - maximum))[0];
-    head->total = __builtin_fmaf(head->total, head->correction, lanes_sum(low + high));
-    head->maximum = maximum;
-    lanes_store(scores, low);
-    lanes_store(scores + LANES, high);
+INLINE lanes keep_first(lanes values, uint32_t count, float other) {
+    const i32x16 index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return count >= LANES ? values : lanes_select(index < (int32_t)count, values, lanes_fill(other));
 }
 
-INLINE lanes load_latents(uint32_t dtype, const void *at) {
-    return dtype == COHORT_F32 ? lanes_load(at) : lanes_bf16(at);
-}
-
-enum { COLUMNS = VALUE_VECTORS * LANES };
-
-// outputs = outputs * correction + weights * latents for VALUE_HEADS heads and COLUMNS columns.
-INLINE void add_values(uint32_t dtype, uint32_t heads, struct block block, size_t row_bytes, const struct head *head,
-                       float (*weights)[BLOCK], float *outputs, size_t output_stride) {
-    lanes sums[VALUE_HEADS][VALUE_VECTORS];
-    for (uint32_t h = 0; h < heads; h++)
-        for (uint32_t v = 0; v < VALUE_VECTORS; v++)
-            sums[h][v] = lanes_load(outputs + h * output_stride + v * LANES) * head[h].correction;
-    for (uint32_t p = 0; p < block.positions; p++)
-        for (uint32_t v = 0; v < VALUE_VECTORS; v++) {
-            lanes x = load_latents(dtype, block.values + p * row_bytes + v * LANES * (dtype == COHORT_F32 ? 4 : 2));
-            for (uint32_t h = 0; h < heads; h++)
-                sums[h][v] = lanes_fma(lanes_fill(weights[h][p]), x, sums[h][v]);
+// `count` scores become weights, relative to the largest, zeros behind them.
+INLINE void weigh(bool pairs, float *scores, uint32_t count, float *maximum, float *total) {
+    lanes largest = lanes_fill(-__builtin_inff()), sum = {0};
+    for (uint32_t p = 0; p < count; p += LANES)
+        largest = lanes_greater(keep_first(lanes_load(scores + p), count - p, -__builtin_inff()), largest);
+    *maximum = maximum_of(largest);
+    for (uint32_t p = 0; p < BLOCK; p += LANES) {
+        lanes weights = {0};
+        if (p < count) weights = keep_first(lanes_exp(lanes_load(scores + p) - *maximum), count - p, 0);
+        if (pairs) {
+            u16x16 narrow = lanes_to_bf16(weights);
+            __builtin_memcpy((uint16_t *)scores + p, &narrow, sizeof narrow);
+            weights = lanes_bf16(&narrow);
+        } else {
+            lanes_store(scores + p, weights);
         }
-    for (uint32_t h = 0; h < heads; h++)
-        for (uint32_t v = 0; v < VALUE_VECTORS; v++)
-            lanes_store(outputs + h * output_stride + v * LANES, sums[h][v]);
+        sum += weights;
+    }
+    *total = lanes_sum(sum);
 }
 
-// The same for the at most LANES columns of one head.
-INLINE void add_values_part(uint32_t dtype, struct block block, size_t row_bytes, const struct head *head,
-                            const float *weights, float *outputs, uint32_t columns) {
-    lanes sum = lanes_load_part(outputs, columns) * head->correction;
-    for (uint32_t p = 0; p < block.positions; p++) {
-        uint8_t padded[64] = {0};
-        __builtin_memcpy(padded, block.values + p * row_bytes, columns * (dtype == COHORT_F32 ? 4 : 2));
-        sum = lanes_fma(lanes_fill(weights[p]), load_latents(dtype, padded), sum);
+// Takes one part of a query's attention into its sums; says how the latents are to be added up.
+INLINE struct factors join(float *maximum, float *total, float new_maximum, float new_total) {
+    if (*total == 0.0f) {
+        *maximum = new_maximum;
+        *total = new_total;
+        return (struct factors){0.0f, 1.0f};
     }
-    lanes_store_part(outputs, sum, columns);
+    const float larger = new_maximum > *maximum ? new_maximum : *maximum;
+    const lanes changes = {*maximum - larger, new_maximum - larger};
+    const lanes factors = lanes_exp(changes);
+    *maximum = larger;
+    *total = __builtin_fmaf(new_total, factors[1], *total * factors[0]);
+    return (struct factors){factors[0], factors[1]};
 }
 
-INLINE void add_block(uint32_t dtype, const cohort_attention *attention, struct block block, const struct head *head,
-                      uint32_t heads, float (*weights)[BLOCK], float *outputs, size_t output_stride) {
-    const size_t size = dtype == COHORT_F32 ? 4 : 2;
-    const size_t row_bytes = (attention->latent + attention->rope) * size;
-    uint32_t column = 0;
-    for (; column + COLUMNS <= attention->latent; column += COLUMNS) {
-        struct block shifted = {block.values + column * size, block.positions};
-        uint32_t h = 0;
-        for (; h + VALUE_HEADS <= heads; h += VALUE_HEADS)
-            add_values(dtype, VALUE_HEADS, shifted, row_bytes, head + h, weights + h,
-                       outputs + h * output_stride + column, output_stride);
-        for (; h < heads; h++)
-            add_values(dtype, 1, shifted, row_bytes, head + h, weights + h, outputs + h * output_stride + column,
-                       output_stride);
-    }
-    for (; column < attention->latent; column += LANES) {
-        struct block shifted = {block.values + column * size, block.positions};
-        uint32_t left = attention->latent - column < LANES ? attention->latent - column : LANES;
-        for (uint32_t h = 0; h < heads; h++)
-            add_values_part(
-                dtype, shifted, row_bytes, head + h, weights[h], outputs + h * output_stride + column, left);
-    }
+// The block's positions that a query attends to.
+INLINE uint32_t count_of(const cohort_queries *queries, struct block block, uint32_t query) {
+    const uint32_t left = queries->positions + query / queries->heads - block.first;
+    return left < block.count ? left : block.count;
 }
 
-INLINE void divide(float *values, uint32_t count, float divisor) {
-    for (uint32_t i = 0; i < count; i++) values[i] /= divisor;
+INLINE lanes load_latents(const float *at, uint32_t left) {
+    return left < LANES ? lanes_load_part(at, left) : lanes_load(at);
 }
 
-static void attend_few(const cohort_attention *attention, const float *queries, size_t query_stride, uint32_t heads,
-                       float *outputs, size_t output_stride) {
-    float scores[HEADS][BLOCK];
-    struct head head[HEADS];
-    for (uint32_t h = 0; h < heads; h++) {
-        head[h] = (struct head){.maximum = -__builtin_inff()};
-        __builtin_memset(outputs + h * output_stride, 0, attention->latent * sizeof *outputs);
-    }
-    for (uint32_t first = 0; first < attention->positions; first += BLOCK) {
-        struct block block = block_at(attention, first);
-        score(attention, block, queries, query_stride, heads, scores);
-        for (uint32_t h = 0; h < heads; h++) weigh(&head[h], scores[h]);
-        if (attention->dtype == COHORT_F32)
-            add_block(COHORT_F32, attention, block, head, heads, scores, outputs, output_stride);
-        else
-            add_block(COHORT_BF16, attention, block, head, heads, scores, outputs, output_stride);
-    }
-    for (uint32_t h = 0; h < heads; h++) divide(outputs + h * output_stride, attention->latent, head[h].total);
+INLINE void store_latents(float *at, lanes values, uint32_t left) {
+    if (left < LANES) lanes_store_part(at, values, left);
+    else lanes_store(at, values);
 }
 
-void NAME(attend)(const cohort_attention *attention, const float *queries, size_t query_stride, uint32_t heads,
-                  float *outputs, size_t output_stride) {
-    for (uint32_t h = 0; h < heads; h += HEADS) {
-        uint32_t few = heads - h < HEADS ? heads - h : HEADS;
-        attend_few(
-            attention, queries + h * query_stride, query_stride, few, outputs + h * output_stride, output_stride);
+// latents = latents * factors.old + part * factors.new for up to LANES latents; those of no weight are not read.
+INLINE void add_latents(struct factors factors, lanes part, float *latents, uint32_t left) {
+    part += 0.0f;  // absent positions leave the sign of a zero open
+    part = factors.old == 0.0f
+               ? part * factors.new
+               : lanes_fma(part, lanes_fill(factors.new), load_latents(latents, left) * factors.old);
+    store_latents(latents, part, left);
+}
+
+static void add_values(const cohort_attention *attention, const cohort_queries *queries, struct block block,
+                       uint32_t first_query, uint32_t end_query, struct room room, const cohort_attention_sums *sums,
+                       struct ahead *ahead) {
+    const size_t panel_stride = block_steps(attention) * WORD_VECTORS;
+    const uint32_t width = has_pairs(attention) ? 2 : 1;
+    for (uint32_t c = 0; c < attention->latent; c += PANEL_LANES)
+        for (uint32_t q = first_query; q < end_query; q += WORD_ROWS) {
+            const uint32_t count = end_query - q < WORD_ROWS ? end_query - q : WORD_ROWS;
+            const uint32_t positions = count_of(queries, block, q + count - 1);
+            struct words operands = {
+                .panel = block.values + c / PANEL_LANES * panel_stride, .count = (positions + width - 1) / width};
+            lanes products[WORD_ROWS][WORD_VECTORS];
+            fetch(attention, ahead, &operands);
+            for (uint32_t i = 0; i < count; i++) operands.rows[i] = (const uint32_t *)(room.scores + (q + i) * BLOCK);
+            multiply_words(has_pairs(attention), count, operands, products);
+            for (uint32_t i = 0; i < count; i++) {
+                float *latents = sums->latents + sum_at(queries, sums, q + i) * attention->latent;
+                for (uint32_t v = 0, at = c; v < WORD_VECTORS && at < attention->latent; v++, at += LANES)
+                    add_latents(room.factors[q + i], products[i][v], latents + at, attention->latent - at);
+            }
+        }
+}
+
+static void attend_block(const cohort_attention *attention, const cohort_queries *queries, struct block block,
+                         struct room room, const cohort_attention_sums *sums, uint32_t limit) {
+    const uint32_t end = queries->tokens * queries->heads;
+    const uint32_t skipped = queries->positions <= block.first ? block.first - queries->positions + 1 : 0;
+    const uint32_t first = skipped * queries->heads;
+    fill_keys(attention, block);
+    fill_values(attention, block);
+    const uint32_t next = block.first + BLOCK;
+    struct ahead ahead = {.position = next, .end = limit < next + BLOCK ? limit : next + BLOCK};
+    score(attention, queries, block, first, end, room.scores, &ahead);
+    for (uint32_t q = first; q < end; q++) {
+        const size_t at = sum_at(queries, sums, q);
+        float maximum, total;
+        if (has_pairs(attention)) weigh(true, room.scores + q * BLOCK, count_of(queries, block, q), &maximum, &total);
+        else weigh(false, room.scores + q * BLOCK, count_of(queries, block, q), &maximum, &total);
+        room.factors[q] = join(&sums->maxima[at], &sums->totals[at], maximum, total);
     }
+    add_values(attention, queries, block, first, end, room, sums, &ahead);
+}
+
+void NAME(attend)(const cohort_attention *attention, const cohort_queries *queries, uint32_t first, uint32_t end,
+                  void *scratch, const cohort_attention_sums *sums) {
+    const uint32_t count = queries->tokens * queries->heads;
+    const struct room room = cut(attention, count, scratch);
+    const uint32_t last = queries->positions + queries->tokens - 1;
+    if (end > last) end = last;
+    for (uint32_t q = 0; q < count; q++) sums->totals[sum_at(queries, sums, q)] = 0.0f;
+    const uint64_t mode = has_pairs(attention) ? flush_subnormals() : 0;
+    for (uint32_t at = first; at < end; at += BLOCK) {
+        const struct block block = {at, end - at < BLOCK ? end - at : BLOCK, room.keys, room.values};
+        attend_block(attention, queries, block, room, sums, last);
+    }
+    if (has_pairs(attention)) restore_mode(mode);
+}
+
+void NAME(attend_join)(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
+                       const cohort_attention_sums *part, const cohort_attention_sums *sums) {
+    const uint64_t mode = has_pairs(attention) ? flush_subnormals() : 0;
+    for (uint32_t q = 0; q < tokens * heads; q++) {
+        const size_t from = q / heads * part->token_stride + q % heads, to = q / heads * sums->token_stride + q % heads;
+        if (part->totals[from] == 0.0f) continue;
+        const struct factors factors =
+            join(&sums->maxima[to], &sums->totals[to], part->maxima[from], part->totals[from]);
+        for (uint32_t c = 0; c < attention->latent; c += LANES) {
+            const uint32_t left = attention->latent - c;
+            const lanes values = load_latents(part->latents + from * attention->latent + c, left);
+            add_latents(factors, values, sums->latents + to * attention->latent + c, left);
+        }
+    }
+    if (has_pairs(attention)) restore_mode(mode);
+}
+
+void NAME(attend_end)(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
+                      const cohort_attention_sums *sums) {
+    const uint64_t mode = has_pairs(attention) ? flush_subnormals() : 0;
+    for (uint32_t q = 0; q < tokens * heads; q++) {
+        const size_t at = q / heads * sums->token_stride + q % heads;
+        const float factor = 1.0f / sums->totals[at];
+        for (uint32_t c = 0; c < attention->latent; c += LANES) {
+            float *latents = sums->latents + at * attention->latent + c;
+            store_latents(latents, load_latents(latents, attention->latent - c) * factor, attention->latent - c);
+        }
+    }
+    if (has_pairs(attention)) restore_mode(mode);
 }
 
 #ifdef COHORT_TARGET

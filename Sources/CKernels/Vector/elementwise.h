@@ -65,12 +65,7 @@ void NAME(softmax)(float *values, uint32_t count) {
 
 void NAME(narrow_bf16)(const float *values, uint32_t count, uint16_t *output) {
     FOR_LANES(count, i, n) {
-        lanes x = load_some(values + i, n);
-        u32x16 bits = (u32x16)x;
-        u32x16 rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-        u32x16 quiet = (bits >> 16) | 0x40;
-        u32x16 nan = (u32x16)(x != x);
-        u16x16 narrow = __builtin_convertvector((nan & quiet) | (~nan & rounded), u16x16);
+        u16x16 narrow = lanes_to_bf16(load_some(values + i, n));
         __builtin_memcpy(output + i, &narrow, n * sizeof *output);
     }
 }

@@ -87,6 +87,15 @@ INLINE lanes lanes_bf16(const void *at) {
     return (lanes)(__builtin_convertvector(values, u32x16) << 16);
 }
 
+// Rounded to nearest even; NaN stays NaN.
+INLINE u16x16 lanes_to_bf16(lanes x) {
+    u32x16 bits = (u32x16)x;
+    u32x16 rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    u32x16 quiet = (bits >> 16) | 0x40;
+    u32x16 nan = (u32x16)(x != x);
+    return __builtin_convertvector((nan & quiet) | (~nan & rounded), u16x16);
+}
+
 // E4M3 bits, moved to where F16 has them, are the value / 256, subnormals included; only NaN needs care.
 INLINE lanes lanes_f8_words(i16x16 codes) {
     i16x16 nan = (codes & 0x7f) == 0x7f;

@@ -14,6 +14,15 @@
 //
 // Runs. Weights without scales: the row is one run, its tree is the output. FP8: each block's columns are a run; lane
 // by lane total = fma(sum, scale of the block, total), total starts at +0, and the tree of the totals is the output.
+//
+// Attention. A score is scale times the sum, from +0, over the words of query and position: of bf16 a word is a pair
+// as in products, its odd number first; of f32 one number. Each block of COHORT_ATTENTION_BLOCK positions, counted from
+// position 0, is a part: its weights are exp(score - the block's largest), of bf16 rounded to bf16; lane l of 16 adds
+// up weights l, l + 16, ... and the tree of the lanes is the block's total; a latent's sum runs from +0 over the
+// positions, of bf16 in pairs, the odd one first, and a zero is made positive. Parts are joined in order: larger =
+// max(maximum, part's), old = exp(maximum - larger), new = exp(part's - larger), total = fma(part's, new, total * old),
+// latent = fma(part's, new, latent * old), which is part's * new where old is 0; before the first part old is 0 and new
+// is 1. What touches scores and latents reads and writes subnormals as zeros if the cache is bf16.
 #pragma once
 
 #include <stddef.h>
@@ -50,17 +59,40 @@ typedef struct cohort_rows {
     uint32_t dtype;  // COHORT_F32 or COHORT_BF16
 } cohort_rows;
 
-// One token's causal attention over the latent cache.
+// The latent cache of one sequence in one layer.
 typedef struct cohort_attention {
-    const void *const *pages;  // pages[p]: [page_positions, latent + rope] values of this layer, no alignment assumed
-    uint32_t dtype;            // of the pages: COHORT_F32 or COHORT_BF16
-    uint32_t page_positions;   // a multiple of COHORT_ATTENTION_BLOCK
-    uint32_t positions;        // attends to 0 ..< positions
-    uint32_t latent, rope;
+    const void *const *pages;  // pages[p] + page_offset: [page_positions, latent + rope] finite values, unaligned
+    size_t page_offset;        // in bytes
+    uint32_t dtype;            // of the pages and of the queries: COHORT_F32 or COHORT_BF16
+    uint32_t page_positions;
+    uint32_t latent, rope;     // together even if bf16
     float scale;
 } cohort_attention;
 
-enum { COHORT_ATTENTION_BLOCK = 32, COHORT_PEAK_VALUES = 256 };
+// Queries of tokens at consecutive positions. Query i is that of token i / heads and head i % heads.
+typedef struct cohort_queries {
+    const void *values;                // [tokens, heads, latent + rope], of 4-byte alignment
+    size_t token_stride, head_stride;  // elements, even if bf16
+    uint32_t tokens, heads;
+    uint32_t positions;  // the first token attends to 0 ..< positions, the next to one more, and so on
+} cohort_queries;
+
+// What queries have attended to so far: their largest score and, relative to it, the sum of the weights (0 before the
+// first position) and of the weighted latents.
+typedef struct cohort_attention_sums {
+    float *maxima, *totals;  // [tokens, heads]
+    float *latents;          // [tokens, heads, latent]
+    size_t token_stride;     // queries from one token to the next
+} cohort_attention_sums;
+
+// A span is what one call of `attend` goes through at most if the sums are to be the same for all callers.
+enum { COHORT_ATTENTION_BLOCK = 128, COHORT_ATTENTION_SPAN = 512, COHORT_PEAK_VALUES = 256 };
+
+// Bytes of scratch that `attend` wants for so many queries.
+static inline size_t cohort_attention_scratch(uint32_t latent, uint32_t rope, uint32_t queries) {
+    const size_t columns = (latent + 63) / 64 * 64;
+    return (COHORT_ATTENTION_BLOCK * (latent + rope + columns) + queries * (size_t)(COHORT_ATTENTION_BLOCK + 2)) * 4;
+}
 
 typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     const char *name;
@@ -69,15 +101,18 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     void (*product)(const cohort_matrix *matrix, uint32_t first_row, uint32_t row_count, const cohort_rows *input,
                     float *output, size_t output_stride);
 
-    // For each of `heads` heads: scores over latent + rope, softmax, sum of the latents.
-    // queries [heads, latent + rope] f32, outputs [heads, latent] f32. Blocks of COHORT_ATTENTION_BLOCK positions,
-    // counted from position 0, in order, with a running maximum: a score is the product of query and position (f32
-    // input) times scale; then for the block's weights p = exp(score - maximum), absent positions 0,
-    // total = fma(total, exp(old maximum - maximum), tree(p[0..15] + p[16..31])) and
-    // output = output * exp(old maximum - maximum), output = fma(p, latent, output) position by position; at the end
-    // output / total.
-    void (*attend)(const cohort_attention *attention, const float *queries, size_t query_stride, uint32_t heads,
-                   float *outputs, size_t output_stride);
+    // Attention to the positions first ..< end alone: writes the sums. `first` is a multiple of COHORT_ATTENTION_BLOCK.
+    // scratch: cohort_attention_scratch bytes at a 64-byte boundary.
+    void (*attend)(const cohort_attention *attention, const cohort_queries *queries, uint32_t first, uint32_t end,
+                   void *scratch, const cohort_attention_sums *sums);
+
+    // Joins one more part to the sums of tokens * heads queries; both are strided alike.
+    void (*attend_join)(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
+                        const cohort_attention_sums *part, const cohort_attention_sums *sums);
+
+    // latent *= 1 / total
+    void (*attend_end)(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
+                       const cohort_attention_sums *sums);
 
     // output = (input * (1 / sqrt(mean(input^2) + epsilon))) * gain; the squares are one run of lanes. May be in place.
     void (*rms_norm)(const float *input, const float *gain, float epsilon, uint32_t count, float *output);

@@ -1,0 +1,78 @@
+// Products of rows of 32-bit words: pairs of bf16, or single f32 numbers. One operand is a panel, in which the words
+// that meet the same word of the other operand stand side by side, so that every lane has a sum of its own.
+#pragma once
+
+#include "lanes.h"
+
+enum { PANEL_LANES = WORD_VECTORS * LANES };
+
+// A tile's operands: rows of words, and a panel [words][WORD_VECTORS].
+struct words {
+    const uint32_t *rows[WORD_ROWS];
+    const lanes *panel;
+    uint32_t count;
+    // The bus stands still while products run: each word fetches the next line from here on, or the same if none.
+    const uint8_t *ahead;
+    size_t line;
+};
+
+// sums[r][v] += row r * panel. The compiler knows pairs and rows.
+INLINE void add_words(bool pairs, uint32_t rows, struct words words, lanes sums[WORD_ROWS][WORD_VECTORS]) {
+    for (uint32_t w = 0; w < words.count; w++) {
+        lanes columns[WORD_VECTORS];
+        __builtin_prefetch(words.ahead + w * words.line, 0, 2);
+        for (uint32_t v = 0; v < WORD_VECTORS; v++) columns[v] = words.panel[w * WORD_VECTORS + v];
+        for (uint32_t r = 0; r < rows; r++) {
+            lanes word = (lanes)((u32x16){0} + words.rows[r][w]);
+            for (uint32_t v = 0; v < WORD_VECTORS; v++)
+                sums[r][v] = pairs ? pairs_dot(sums[r][v], word, columns[v]) : lanes_fma(word, columns[v], sums[r][v]);
+        }
+    }
+}
+
+static void multiply_words(bool pairs, uint32_t rows, struct words words, lanes sums[WORD_ROWS][WORD_VECTORS]) {
+    lanes own[WORD_ROWS][WORD_VECTORS] = {0};
+#define ROWS(n)                                        \
+    if (n <= WORD_ROWS && rows == n) {                 \
+        if (pairs) add_words(true, n, words, own);     \
+        else add_words(false, n, words, own);          \
+    }
+    ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
+#undef ROWS
+    __builtin_memcpy(sums, own, sizeof own);
+}
+_Static_assert(WORD_ROWS <= 6, "every count of rows has its case");
+
+INLINE u32x16 load_words(const void *at, size_t byte_count) {
+    u32x16 words = {0};
+    if (byte_count >= sizeof words) __builtin_memcpy(&words, at, sizeof words);
+    else __builtin_memcpy(&words, at, byte_count);
+    return words;
+}
+
+// Row r, word c becomes row c, word r: each round turns the eight bits of (r, c) left by one.
+INLINE void transpose(u32x16 matrix[LANES]) {
+#pragma clang loop unroll(full)
+    for (int round = 0; round < 4; round++) {
+        u32x16 turned[LANES];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < LANES / 2; i++) {
+            u32x16 a = matrix[i], b = matrix[i + LANES / 2];
+            turned[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            turned[2 * i + 1] =
+                __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        }
+        __builtin_memcpy(matrix, turned, sizeof turned);
+    }
+}
+
+typedef uint16_t u16x32 __attribute__((vector_size(64)));
+
+// Two rows of 32 halves become pairs: columns 0 ..< 16, then 16 ..< 32.
+INLINE void pair_up(u32x16 even, u32x16 odd, lanes *first, lanes *second) {
+    u16x32 a = (u16x32)even, b = (u16x32)odd;
+    *first = (lanes)__builtin_shufflevector(a, b, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 8, 40, 9,
+                                            41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47);
+    *second = (lanes)__builtin_shufflevector(a, b, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55, 24,
+                                             56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63);
+}

@@ -15,7 +15,8 @@ final class Deployment {
     /// nil when every expert is in this process.
     let remote: RemoteExperts?
     private let admission: Admission?
-    private let workers: LocalWorkers?
+    /// The worker processes on this machine; nil where there are none.
+    let workers: LocalWorkers?
 
     /// What stays the same whatever the deployment.
     struct Model {

@@ -3,35 +3,54 @@ internal import Foundation
 /// Worker processes on this machine, children of this one: started with a secret that they read from their standard
 /// input, gone when the coordinator is.
 final class LocalWorkers {
-    private let processes: [(name: String, process: Process)]
+    private var processes: [(name: String, process: Process)] = []
     private let started = ContinuousClock.now
+    private let port: Int
+    private let secret: String
+    private let threads: Int
+    private let memoryBytes: Int
 
     /// - Parameters:
     ///   - names: one process for each.
     ///   - secret: what they prove their membership with.
     init(names: [String], port: Int, secret: String, threads: Int, memoryBytes: Int) throws {
-        processes = try names.map { name in
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-            process.arguments = [
-                "worker", "--coordinator", "127.0.0.1:\(port)", "--secret-file", "/dev/stdin", "--name", name,
-                "--threads", "\(threads)", "--memory", "\(memoryBytes)", "--quiet", "--local",
-                "--connect-timeout", "\(Self.connectTimeoutSeconds)",
-            ]
-            // A service manager listens to the coordinator alone.
-            process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "NOTIFY_SOCKET" }
-            let input = Pipe()
-            process.standardInput = input
-            process.standardOutput = FileHandle.nullDevice
-            do {
-                try process.run()
-                try input.fileHandleForWriting.write(contentsOf: Data(secret.utf8))
-                try input.fileHandleForWriting.close()
-            } catch {
-                throw WorkError("worker process \(name) cannot be started: \(error.localizedDescription)")
-            }
-            return (name, process)
+        self.port = port
+        self.secret = secret
+        self.threads = threads
+        self.memoryBytes = memoryBytes
+        for name in names { try start(name) }
+    }
+
+    /// Starts one more.
+    func start(_ name: String) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        process.arguments = [
+            "worker", "--coordinator", "127.0.0.1:\(port)", "--secret-file", "/dev/stdin", "--name", name,
+            "--threads", "\(threads)", "--memory", "\(memoryBytes)", "--quiet", "--local",
+            "--connect-timeout", "\(Self.connectTimeoutSeconds)",
+        ]
+        // A service manager listens to the coordinator alone.
+        process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "NOTIFY_SOCKET" }
+        let input = Pipe()
+        process.standardInput = input
+        process.standardOutput = FileHandle.nullDevice
+        do {
+            try process.run()
+            try input.fileHandleForWriting.write(contentsOf: Data(secret.utf8))
+            try input.fileHandleForWriting.close()
+        } catch {
+            throw WorkError("worker process \(name) cannot be started: \(error.localizedDescription)")
         }
+        processes.append((name, process))
+    }
+
+    /// Ends one without a word, as a machine that fails.
+    func kill(_ name: String) {
+        for (other, process) in processes where other == name && process.isRunning {
+            Foundation.kill(process.processIdentifier, SIGKILL)
+        }
+        processes.removeAll { $0.name == name }
     }
 
     deinit { stop() }
@@ -57,7 +76,7 @@ final class LocalWorkers {
         for (_, process) in processes where process.isRunning { process.terminate() }
         let end = Date() + Self.grace
         while processes.contains(where: { $0.process.isRunning }), Date() < end { usleep(5_000) }
-        for (_, process) in processes where process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        for (_, process) in processes where process.isRunning { Foundation.kill(process.processIdentifier, SIGKILL) }
     }
 
     /// The coordinator listens before it starts them: one that does not answer is gone.

@@ -115,6 +115,10 @@ extension WorkerError: Reportable {
     }
 }
 
+extension RoutingTraceError: Reportable {
+    var exitStatus: Int32 { ExitStatus.badInput }
+}
+
 extension PingPongError: Reportable {
     var exitStatus: Int32 { ExitStatus.failed }
 }

@@ -1,0 +1,88 @@
+internal import Cluster
+internal import Foundation
+
+/// What a cluster's changes cost those who wait for tokens.
+package struct ClusterReport: Sendable, Encodable {
+    /// One stretch of steps, with what happened in it.
+    package struct Phase: Sendable, Encodable {
+        package let name: String
+        package let steps: Int
+        package let tokensPerSecond: Double
+        package let medianStepSeconds: Double
+        /// The longest time from one step's end to the next one's.
+        package let longestGapSeconds: Double
+        /// Mean over maximum of the workers' tokens, over the trace and the placement at the phase's end.
+        package let balancedness: Double
+        package let movedBytes: Int
+        /// The bytes of the slots that workers hold at the end and did not hold at the start.
+        package let leastBytes: Int
+        package let failedSteps: Int
+        package let isExact: Bool
+
+        package init(
+            name: String, span: ClusterRun.Span, tokens: Int, balancedness: Double, movedBytes: Int, leastBytes: Int
+        ) {
+            let samples = Samples(span.stepSeconds.isEmpty ? [0] : span.stepSeconds)
+            self.name = name
+            steps = span.stepSeconds.count
+            tokensPerSecond = samples.total > 0 ? Double(tokens * samples.count) / samples.total : 0
+            medianStepSeconds = samples.median
+            longestGapSeconds = samples.quantile(1)
+            self.balancedness = balancedness
+            self.movedBytes = movedBytes
+            self.leastBytes = leastBytes
+            failedSteps = span.failures.count
+            isExact = span.isExact
+        }
+    }
+
+    /// How level the policies are on the trace by number of workers, 12.5 % of the slots redundant: maximum over mean.
+    package struct Policies: Sendable, Encodable {
+        package let workers: Int
+        package let cohort: Double
+        package let deepseek: Double
+
+        package init(workers: Int, cohort: Double, deepseek: Double) {
+            self.workers = workers
+            self.cohort = cohort
+            self.deepseek = deepseek
+        }
+    }
+
+    package let workers: Int
+    package let tokensPerStep: Int
+    package let trace: String
+    package let phases: [Phase]
+    package let policies: [Policies]
+
+    package init(workers: Int, tokensPerStep: Int, trace: String, phases: [Phase], policies: [Policies]) {
+        self.workers = workers
+        self.tokensPerStep = tokensPerStep
+        self.trace = trace
+        self.phases = phases
+        self.policies = policies
+    }
+
+    package var text: String {
+        var table = TextTable(header: [
+            "phase", "steps", "tokens/s", "median step", "longest gap", "balanced", "moved", "least", "failed", "exact",
+        ])
+        for phase in phases {
+            table.add([
+                phase.name, "\(phase.steps)", String(format: "%.0f", phase.tokensPerSecond),
+                Amount.seconds(phase.medianStepSeconds), Amount.seconds(phase.longestGapSeconds),
+                String(format: "%.3f", phase.balancedness), Amount.bytes(phase.movedBytes),
+                Amount.bytes(phase.leastBytes), "\(phase.failedSteps)", phase.isExact ? "yes" : "NO",
+            ])
+        }
+        var levels = TextTable(header: ["workers", "cohort", "deepseek"])
+        for policy in policies {
+            levels.add([
+                "\(policy.workers)", String(format: "%.4f", policy.cohort), String(format: "%.4f", policy.deepseek),
+            ])
+        }
+        let head = "\(workers) workers, \(tokensPerStep) tokens a step, \(trace)"
+        let title = "max/mean tokens per worker by policy, 12.5 % redundant slots"
+        return ([head] + table.lines() + ["", title] + levels.lines()).joined(separator: "\n")
+    }
+}

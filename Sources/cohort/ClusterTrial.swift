@@ -1,0 +1,130 @@
+internal import Bench
+internal import Checkpoint
+internal import Cluster
+internal import Dispatcher
+internal import Foundation
+internal import Kernels
+internal import Logging
+
+/// A cluster of worker processes on this machine that changes under load.
+final class ClusterTrial {
+    enum Plan {
+        /// Uniform at first, then rebalanced with so many redundant experts, grown, drained, and a worker killed.
+        case lively(redundant: Int)
+        /// Two holders for every expert, and a worker killed.
+        case replicated
+    }
+
+    private let deployment: Deployment
+    private let remote: RemoteExperts
+    private let run: ClusterRun
+    private let plan: Plan
+    private let trace: RoutingTrace
+    private let layers: [Int]
+    private let tokens: Int
+    private let seconds: Double
+    private let workerCount: Int
+
+    init(
+        _ checkpoint: Checkpoint, layers: [Int], trace: RoutingTrace, workers: Int, tokens: Int, seconds: Double,
+        migrationBandwidth: Double?, _ plan: Plan
+    ) throws {
+        let config = checkpoint.config
+        var behavior = ClusterBehavior()
+        behavior.admitsNewcomers = true
+        behavior.settings.throttle = FillThrottle(bytesPerSecond: migrationBandwidth, maximumPerWorker: 32)
+        switch plan {
+        case .lively(let redundant): behavior.settings.policy.redundantExperts = redundant
+        case .replicated:
+            behavior.redundantExperts = config.expertCount
+            behavior.settings.policy.redundantExperts = config.expertCount
+        }
+        let deployment = try Deployment(
+            Deployment.Model(
+                checkpoint: checkpoint, processor: Processor(threads: 1, compute: .fast),
+                exchange: .standard(for: .fast), expertLayers: layers, maximumTokens: tokens),
+            localWorkers: workers, parallelism: try Parallelism(tensor: 1, pipeline: 1, workers: workers),
+            behavior: behavior, logger: Self.quiet)
+        guard let remote = deployment.remote else { preconditionFailure("workers are processes") }
+        self.deployment = deployment
+        self.remote = remote
+        self.plan = plan
+        self.trace = trace
+        self.layers = layers
+        self.tokens = tokens
+        self.seconds = seconds
+        workerCount = workers
+        run = ClusterRun(
+            experts: remote, layers: layers, trace: trace, tokens: tokens, hiddenSize: config.hiddenSize,
+            betweenSteps: deployment.betweenSteps)
+    }
+
+    func phases() throws -> [ClusterReport.Phase] {
+        switch plan {
+        case .lively:
+            return [
+                try phase("uniform"),
+                try phase("rebalance") { self.ask(.rebalance) },
+                try phase("rebalanced"),
+                try phase("scale-out") { try self.deployment.workers?.start("worker-new") },
+                try phase("scaled out"),
+                try phase("drain") { self.ask(.drain(name: "worker-1")) },
+                try phase("kill, few replicas") { self.deployment.workers?.kill("worker-2") },
+                try phase("mended"),
+            ]
+        case .replicated:
+            return [
+                try phase("replicated"),
+                try phase("kill, replicas") { self.deployment.workers?.kill("worker-2") },
+            ]
+        }
+    }
+
+    func close() { deployment.close() }
+
+    /// Steps, with an event at their start if there is one: at least for the usual time, and until it is over.
+    private func phase(_ name: String, _ event: () throws -> Void = {}) throws -> ClusterReport.Phase {
+        let before = remote.desk.placement
+        let moved = remote.desk.status.totals.movedBytes
+        let switches = remote.desk.status.totals.switches
+        let settled = remote.desk.status.migration.last
+        try event()
+        let end = ContinuousClock.now + Self.limit
+        let awaits = name == "scale-out"
+        let span = run.run(seconds: seconds) {
+            let status = self.remote.desk.status
+            let isUnderWay = status.migration.phase != "idle" && status.migration.phase != "failed"
+            let hasBegun = !awaits || status.totals.switches > switches || status.migration.last != settled
+            return .now < end && (isUnderWay || !hasBegun || !status.migration.queue.isEmpty)
+        }
+        let status = remote.desk.status
+        let serving = status.workers.indices.filter { status.workers[$0].slots > 0 }
+        return ClusterReport.Phase(
+            name: name, span: span, tokens: tokens,
+            balancedness: 1
+                / trace.maximumOverMean(
+                    remote.desk.placement, modelLayers: layers, workers: serving, batch: tokens),
+            movedBytes: status.totals.movedBytes - moved, leastBytes: leastBytes(before, remote.desk.placement, status))
+    }
+
+    private func ask(_ command: ClusterCommand) { remote.desk.ask(command) { _ in } }
+
+    private func leastBytes(_ before: Placement, _ after: Placement, _ status: ClusterStatus) -> Int {
+        status.workers.enumerated().reduce(0) { sum, entry in
+            let (index, worker) = entry
+            let held = Set(before.slots(of: index))
+            let gained = after.slots(of: index).count { !held.contains($0) }
+            return sum + gained * worker.slotBytes / max(1, worker.slots)
+        }
+    }
+
+    /// Workers are lost on purpose.
+    private static var quiet: Logger {
+        var logger = Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .error
+        return logger
+    }
+
+    /// A change that takes longer is no longer waited for.
+    private static let limit = Duration.seconds(120)
+}

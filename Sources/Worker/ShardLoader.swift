@@ -28,6 +28,7 @@ struct ShardLoader {
         let total = try totalBytes(of: slots, ranks: ranks)
         for batch in stride(from: 0, to: slots.count, by: Self.batch) {
             let part = slots[batch..<min(batch + Self.batch, slots.count)]
+            if ranks == 1 { try ExpertWeights.readAhead(part.map { ($0.layer, $0.expert) }, of: checkpoint) }
             let experts = try map(part, ranks: ranks)
             read(experts)
             for (slot, expert) in zip(part, experts) {

@@ -43,23 +43,18 @@ package final class Checkpoint: Sendable {
 
     package func contains(_ name: String) -> Bool { shardOfTensor[name] != nil }
 
-    /// A weight [rows, columns] where it lies in its file, with its block scales if it is FP8.
+    /// A weight [rows, columns] where it lies in its file, with its block scales if it is FP8. What `readAhead` has not
+    /// brought comes page by page when it is touched, which is slow from a disk.
     /// - Parameters:
     ///   - name: the tensor's whole name, "….weight".
-    ///   - readsAhead: whether the whole matrix is asked for from the disk now, as `adviseWillNeed` does. What is not
-    ///     asked for comes page by page when it is touched, which is slow from a disk.
     /// - Throws: `CheckpointError` if the tensor, its shape, dtype or scales are not as they must be.
-    package func matrix(
-        _ name: String, rows: Int, columns: Int, readsAhead: Bool = true
-    ) throws(CheckpointError) -> WeightMatrix {
+    package func matrix(_ name: String, rows: Int, columns: Int) throws(CheckpointError) -> WeightMatrix {
         let place = try matrixPlace(name, rows: rows, columns: columns)
         let scales = try scalePlace(place).map { (scale) throws(CheckpointError) in try self.scales(scale) }
         let owner = MatrixOwner(file: place.file, scales: scales)
-        let matrix = WeightMatrix(
+        return WeightMatrix(
             dtype: place.dtype, rows: rows, columns: columns, weights: place.file.start(of: place.record),
             scales: owner.blockScales, owner: owner)
-        if readsAhead { adviseWillNeed(matrix) }
-        return matrix
     }
 
     /// Checks a matrix as `matrix` does, without reading its scales.
@@ -85,6 +80,21 @@ package final class Checkpoint: Sendable {
     package func record(of name: String) throws(CheckpointError) -> (file: String, record: TensorRecord) {
         let (file, record) = try find(name)
         return (file.path, record)
+    }
+
+    /// Reads tensors and their block scales, and returns when they are in memory. It comes before what else is read of
+    /// them: a single page in memory keeps the huge page around it from being made.
+    /// - Parameter names: those that no file holds are passed over.
+    /// - Throws: `CheckpointError` when a file cannot be opened.
+    package func readAhead(_ names: some Sequence<String>) throws(CheckpointError) {
+        var parts = WantedParts()
+        for name in names {
+            for name in [name, TensorName.scale(of: name)] where contains(name) {
+                let (file, record) = try find(name)
+                parts.add(file.start(of: record), byteCount: record.byteCount)
+            }
+        }
+        parts.read()
     }
 
     /// Asks the system to read the matrix's pages now; their neighbours stay on the disk.

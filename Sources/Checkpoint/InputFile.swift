@@ -51,7 +51,8 @@ final class InputFile: Sendable {
         return bytes
     }
 
-    /// The whole file in memory, for reading; the caller unmaps it. Only what is touched or asked for is read.
+    /// The whole file in memory, for reading; the caller unmaps it. Only what is touched or asked for is read. Linux
+    /// maps large files such that huge pages of the file fit.
     func map() throws(CheckpointError) -> UnsafeRawPointer {
         guard let base = mmap(nil, byteSize, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
             throw Self.unreadable(path, errno)

@@ -43,6 +43,11 @@ package struct TensorSpec: Equatable, Sendable {
     /// Whether these are the block scales of the tensor of the same role and part.
     package let isScale: Bool
 
+    /// Whether a routed expert needs it, and nothing else.
+    package var isRouted: Bool {
+        if case .expert = role { true } else { false }
+    }
+
     package var elementCount: Int { shape.reduce(1, *) }
     package var byteCount: Int { elementCount * dtype.byteSize }
 }

@@ -20,6 +20,7 @@ package final class ExpertShard: Sendable {
     package convenience init(allOf checkpoint: Checkpoint, layers: [Int]) throws {
         let count = checkpoint.config.expertCount
         var held: [Int: [ExpertWeights?]] = [:]
+        try ExpertWeights.readAhead(layers.flatMap { layer in (0..<count).map { (layer, $0) } }, of: checkpoint)
         for layer in layers {
             held[layer] = try (0..<count).map { try ExpertWeights(from: checkpoint, layer: layer, expert: $0) }
         }

@@ -25,19 +25,29 @@ package struct ExpertWeights: Sendable {
         let names = LayerTensorNames(layer: layer).expert(expert)
         let intermediate = config.expertIntermediateSize
         let isWhole = width == nil || width == 0..<intermediate
-        let gate = try checkpoint.matrix(
-            names.gate, rows: intermediate, columns: config.hiddenSize, readsAhead: isWhole)
-        let up = try checkpoint.matrix(names.up, rows: intermediate, columns: config.hiddenSize, readsAhead: isWhole)
+        let gate = try checkpoint.matrix(names.gate, rows: intermediate, columns: config.hiddenSize)
+        let up = try checkpoint.matrix(names.up, rows: intermediate, columns: config.hiddenSize)
         let down = try checkpoint.matrix(names.down, rows: config.hiddenSize, columns: intermediate)
         guard let width, !isWhole else {
             self.init(gate: gate, up: up, down: down)
             return
         }
+        checkpoint.adviseWillNeed(down)
         self.init(
             gate: gate.slice(rows: width), up: up.slice(rows: width), down: down.slice(columns: width).copied())
         checkpoint.adviseWillNeed(self.gate)
         checkpoint.adviseWillNeed(self.up)
         checkpoint.adviseDoNotNeed(down)
+    }
+
+    /// Reads whole experts, (layer, expert), from the disk before they are mapped.
+    /// - Throws: `CheckpointError` when a file cannot be opened.
+    package static func readAhead(_ experts: some Sequence<(Int, Int)>, of checkpoint: Checkpoint) throws {
+        try checkpoint.readAhead(
+            experts.lazy.flatMap { layer, expert in
+                let names = LayerTensorNames(layer: layer).expert(expert)
+                return [names.gate, names.up, names.down]
+            })
     }
 
     package var width: Int { gate.rows }

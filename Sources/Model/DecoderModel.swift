@@ -19,6 +19,8 @@ package final class DecoderModel {
     package init(from checkpoint: Checkpoint, predicts: Bool = false) throws {
         let config = checkpoint.config
         self.config = config
+        try checkpoint.readAhead(
+            ModelLayout(config, includesMTP: predicts).tensors.lazy.filter { !$0.isRouted }.map(\.name))
         embedding = try checkpoint.matrix(
             TensorName.embedding, rows: config.vocabularySize, columns: config.hiddenSize)
         layers = try (0..<config.layerCount).map { try DecoderLayer(from: checkpoint, layer: $0) }

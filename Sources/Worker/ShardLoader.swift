@@ -29,6 +29,9 @@ struct ShardLoader: Sendable {
         var loaded = 0
         for batch in stride(from: 0, to: slots.count, by: Self.batch) {
             let part = slots[batch..<min(batch + Self.batch, slots.count)].filter(isWanted)
+            if tensorParallelSize == 1 {
+                try ExpertWeights.readAhead(part.map { ($0.layer, $0.expert) }, of: checkpoint)
+            }
             let experts = try part.map { FilledSlot(slot: $0, weights: try map($0)) }
             read(experts.map(\.weights))
             filled += experts

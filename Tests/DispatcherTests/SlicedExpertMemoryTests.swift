@@ -36,6 +36,21 @@ import Testing
         return (end - first, present)
     }
 
+    @Test("an expert that is read ahead is in memory")
+    func readAhead() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("ahead-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let checkpoint = try checkpoint(folder)
+        let expert = try ExpertWeights(from: checkpoint, layer: 1, expert: 2)
+        for matrix in [expert.gate, expert.up, expert.down] { #expect(try pages(matrix).present == 0) }
+        try ExpertWeights.readAhead([(1, 2)], of: checkpoint)
+        for matrix in [expert.gate, expert.up, expert.down] {
+            let (all, present) = try pages(matrix)
+            #expect(present == all)
+        }
+    }
+
     @Test("columns are copied, and the pages that they came from given back")
     func copied() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("slices-\(UUID().uuidString)").path

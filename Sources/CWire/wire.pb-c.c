@@ -1524,7 +1524,7 @@ const ProtobufCMessageDescriptor cohort__wire__failure__descriptor =
   (ProtobufCMessageInit) cohort__wire__failure__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cohort__wire__goodbye__field_descriptors[1] =
+static const ProtobufCFieldDescriptor cohort__wire__goodbye__field_descriptors[2] =
 {
   {
     "reason",
@@ -1538,14 +1538,27 @@ static const ProtobufCFieldDescriptor cohort__wire__goodbye__field_descriptors[1
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "dismissal",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Goodbye, dismissal),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cohort__wire__goodbye__field_indices_by_name[] = {
+  1,   /* field[1] = dismissal */
   0,   /* field[0] = reason */
 };
 static const ProtobufCIntRange cohort__wire__goodbye__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor cohort__wire__goodbye__descriptor =
 {
@@ -1555,7 +1568,7 @@ const ProtobufCMessageDescriptor cohort__wire__goodbye__descriptor =
   "Cohort__Wire__Goodbye",
   "cohort.wire",
   sizeof(Cohort__Wire__Goodbye),
-  1,
+  2,
   cohort__wire__goodbye__field_descriptors,
   cohort__wire__goodbye__field_indices_by_name,
   1,  cohort__wire__goodbye__number_ranges,

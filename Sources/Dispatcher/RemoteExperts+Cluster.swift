@@ -144,7 +144,7 @@ extension RemoteExperts {
     /// The worker closes the link itself once it has heard the goodbye.
     private func dismiss(_ worker: Int) {
         guard let link = roster.link(of: worker) else { return }
-        try? link.send(.goodbye(Goodbye(reason: "the worker was drained or removed")))
+        try? link.send(.goodbye(Goodbye(reason: "the worker was drained or removed", isFinal: true)))
         roster.dismiss(worker)
         parcels.orphanAll(of: worker)
         logger.info("worker left", metadata: ["worker": "\(roster.members[worker].seat.name)"])

@@ -44,6 +44,15 @@ package final class TCPLink: Link {
         SocketAddress { getsockname(descriptor.number, $0, $1) == 0 }?.host
     }
 
+    /// Whether something that was sent is under way and the peer's host has acknowledged nothing for `duration`. A
+    /// host that is there acknowledges, also for a process that is stopped or takes nothing.
+    package func isUnacknowledged(for duration: Duration) -> Bool {
+        var info = tcp_info()
+        var length = socklen_t(MemoryLayout<tcp_info>.size)
+        guard getsockopt(descriptor.number, Int32(IPPROTO_TCP), TCP_INFO, &info, &length) == 0 else { return false }
+        return info.tcpi_unacked > 0 && .milliseconds(Int64(info.tcpi_last_ack_recv)) >= duration
+    }
+
     package var maximumPayload: Int {
         get { payloadLimit.load(ordering: .relaxed) }
         set { payloadLimit.store(newValue, ordering: .relaxed) }

@@ -47,9 +47,11 @@ final class WorkerSession {
         pairs.reserveCapacity(maximumPairs)
     }
 
-    deinit {
+    /// Ends what goes on in the background, and gives the experts' memory back.
+    func close() {
         filler.close()
         server?.close()
+        for weights in held.shard.all { sources.letGo(weights) }
     }
 
     /// The longest payload that the coordinator has reason to send.

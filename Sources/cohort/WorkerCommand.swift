@@ -11,7 +11,8 @@ struct WorkerCommand: ParsableCommand {
         commandName: "worker", abstract: "Runs one expert worker.",
         discussion: """
             The worker dials the coordinator, proves that it knows the cluster secret, loads the experts that it is \
-            given from its own copy of the checkpoint, and serves them until the coordinator leaves.
+            given from its own copy of the checkpoint or from other workers, and serves them until the coordinator \
+            leaves. When the link is lost it dials again for as long as --connect-timeout says.
             """)
 
     @Option(help: "The coordinator's address, as HOST:PORT.")
@@ -32,10 +33,10 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: "Cores to use. Default: all.")
     var threads: Int?
 
-    @Option(help: "Seconds to go on dialling a coordinator that does not answer.")
+    @Option(help: "Seconds to go on dialling a coordinator that does not answer, or that was lost.")
     var connectTimeout = 60
 
-    @Flag(help: "Join again when the coordinator has left or is lost, instead of ending.")
+    @Flag(help: "Wait for the next coordinator also when one has left in order, instead of ending.")
     var rejoin = false
 
     @Flag(help: "Log warnings and errors only.")
@@ -61,7 +62,7 @@ struct WorkerCommand: ParsableCommand {
         let options = WorkerService.Options(
             name: name ?? Machine.hostName, host: host, port: port, modelPath: model,
             memoryBytes: memory?.byteCount ?? Machine.memoryBytes, threads: threads ?? Machine.coreCount,
-            patience: .seconds(connectTimeout))
+            patience: .seconds(connectTimeout), rejoins: rejoin ? .always : local ? .never : .afterLoss)
         let secret = try ClusterSecret(file: secretFile)
         var logger = Logger(label: "cohort.worker") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = quiet ? .warning : .info
@@ -75,18 +76,12 @@ struct WorkerCommand: ParsableCommand {
         }
         let signals = StopSignals { service.stop() }
         defer { signals.cancel() }
-        repeat { try serve(service, logger) } while rejoin && !service.isStopped
-    }
-
-    private func serve(_ service: WorkerService, _ logger: Logger) throws {
         do {
             try service.run()
         } catch WorkerError.lostCoordinator where local {
             throw ExitCode(ExitStatus.unreachable)
         } catch let error as TransportError where local && error.kind == .refused {
             throw ExitCode(ExitStatus.unreachable)
-        } catch WorkerError.lostCoordinator(let peer, let reason) where rejoin {
-            logger.warning("coordinator lost", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
         }
     }
 

@@ -11,11 +11,11 @@ import Testing
 
     /// A long generation under way, with `count` workers.
     private func generation(
-        _ scene: Scene, _ count: Int
+        _ scene: Scene, _ count: Int, _ arguments: [String] = []
     ) async throws -> (RunningProgram, ClusterScene, [RunningProgram]) {
         let cluster = try ClusterScene(scene, workers: count)
         let coordinator = try cluster.startCoordinator(Self.model, Self.long)
-        let workers = try (1...count).map { try cluster.startWorker("worker-\($0)") }
+        let workers = try (1...count).map { try cluster.startWorker("worker-\($0)", arguments) }
         try await coordinator.putsOut()
         return (coordinator, cluster, workers)
     }
@@ -84,15 +84,30 @@ import Testing
         }
     }
 
-    @Test("workers by hand say that the coordinator is gone")
+    @Test("workers by hand dial a coordinator that is gone for as long as they are told, and say that it is gone")
     func lostCoordinator() async throws {
         try await Scene.play { scene in
-            let (coordinator, cluster, workers) = try await generation(scene, 2)
+            let (coordinator, cluster, workers) = try await generation(scene, 2, ["--connect-timeout", "2"])
             coordinator.signal(SIGKILL)
             for worker in workers {
                 let outcome = try await worker.end(within: .seconds(10))
                 #expect(outcome.status == 69 && outcome.error.contains("127.0.0.1:\(cluster.port)"), "\(outcome)")
             }
+        }
+    }
+
+    @Test("a worker that was stopped for a while and goes on joins again under its name, without a restart")
+    func stoppedForAWhile() async throws {
+        try await Scene.play { scene in
+            let expected = try await undisturbed(scene)
+            let (coordinator, _, workers) = try await generation(scene, 3)
+            workers[1].signal(SIGSTOP)
+            try await coordinator.says("worker lost")
+            workers[1].signal(SIGCONT)
+            try await workers[1].says("ready(", times: 2, within: .seconds(5))
+            let outcome = try await coordinator.end(within: .seconds(60))
+            #expect(outcome.status == 0 && outcome.output == expected, "\(outcome)")
+            for worker in workers { #expect(try await worker.end(within: .seconds(5)).status == 0) }
         }
     }
 

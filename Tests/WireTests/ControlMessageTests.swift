@@ -26,7 +26,7 @@ import Wire
         .ready(
             ReadyReport(loadedBytes: 1, residentBytes: 2, expertSlots: 3, readsCheckpoint: true, peerPort: 65_535)),
         .failure(FailureReport(message: "no such folder", status: 66)),
-        .goodbye(Goodbye(reason: "drained")),
+        .goodbye(Goodbye(reason: "drained", isFinal: true)),
         .heartbeat,
         .release(SlotRelease(slots: [.init(layer: 7, rank: 0, experts: [3, 250])])),
         .fetch(SliceRequest(layer: 60, expert: 255, rank: 3, tensorParallelSize: 4)),

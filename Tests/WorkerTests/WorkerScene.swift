@@ -19,7 +19,8 @@ final class WorkerScene {
     }
 
     let assignment: Assignment
-    private let exchange: TCPExchange
+    private let secret: ClusterSecret
+    private var exchange: TCPExchange
     private let service: WorkerService
     private let ended = DispatchSemaphore(value: 0)
     private var link: (any Link)?
@@ -33,8 +34,10 @@ final class WorkerScene {
     ///   - modelPath: where it is told to find the checkpoint, if not where it is.
     init(
         _ checkpoint: Checkpoint, slots: [Slot] = [], tensorParallelSize: Int = 1, modelPath: String? = nil,
-        secret: ClusterSecret = .random(), log: LineLog = LineLog()
+        secret: ClusterSecret = .random(), rejoins: WorkerService.Rejoining = .afterLoss,
+        patience: Duration = .seconds(10), refusal: FailureReport? = nil, log: LineLog = LineLog()
     ) throws {
+        self.secret = secret
         let listener = try TCPListener(host: "127.0.0.1", port: 0)
         exchange = try TCPExchange(listener: listener)
         assignment = Assignment(
@@ -46,14 +49,14 @@ final class WorkerScene {
             .init(
                 name: "worker", host: "127.0.0.1", port: listener.port, modelPath: nil, memoryBytes: 1 << 30,
                 threads: 1,
-                patience: .seconds(10)),
+                patience: patience, rejoins: rejoins),
             secret: secret, exchange: try TCPExchange(), time: MonotonicTime(),
             logger: Logger(label: "test") { _ in log })
         Thread.detachNewThread { [service, ended] in
             try? service.run()
             ended.signal()
         }
-        try admit(secret)
+        try admit(refusal: refusal)
     }
 
     deinit { service.stop() }
@@ -61,10 +64,31 @@ final class WorkerScene {
     /// - Returns: whether the worker ends in time.
     func close() -> Bool {
         service.stop()
-        return ended.wait(timeout: .now() + 10) == .success
+        return ends()
     }
 
-    private func admit(_ secret: ClusterSecret) throws {
+    /// Whether the worker ends by itself in time.
+    func ends(within seconds: Double = 10) -> Bool { ended.wait(timeout: .now() + seconds) == .success }
+
+    /// Nobody is let in any more.
+    func stopListening() throws {
+        let old = exchange
+        exchange = try TCPExchange()
+        guard let link else { return }
+        old.remove(link)
+        exchange.add(link)
+    }
+
+    /// Ends the link without a word.
+    func cut() {
+        link?.close(.local("cut"))
+        link = nil
+        received.removeAll()
+    }
+
+    /// Waits until the worker dials, checks that it knows the secret, and gives it the assignment.
+    /// - Parameter refusal: sent in its stead.
+    func admit(refusal: FailureReport? = nil) throws {
         var handshake = CoordinatorHandshake(secret: secret, deadline: MonotonicTime().now() + .seconds(10))
         while true {
             guard case .control(let message, _) = try next() else { throw Failure(description: "a combine came") }
@@ -72,7 +96,7 @@ final class WorkerScene {
             case .send(let answer): try send(answer)
             case .accept:
                 link?.maximumPayload = 64 << 20
-                try send(.assignment(assignment))
+                try send(refusal.map { .failure($0) } ?? .assignment(assignment))
                 return
             }
         }
@@ -94,7 +118,8 @@ final class WorkerScene {
             _ = exchange.wait(until: deadline, spin: .zero) { event in
                 switch event {
                 case .accepted(let link): self.link = link
-                case .closed(_, let reason): closed = "the worker's link is closed: \(reason)"
+                case .closed(let link, let reason):
+                    if link === self.link { closed = "the worker's link is closed: \(reason)" }
                 case .frame(_, let header, let payload): note(header, payload)
                 }
             }

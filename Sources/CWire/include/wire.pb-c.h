@@ -196,10 +196,14 @@ struct  Cohort__Wire__Goodbye
 {
   ProtobufCMessage base;
   char *reason;
+  /*
+   * Coordinator to worker: it was drained or removed, and should not come back by itself.
+   */
+  protobuf_c_boolean dismissal;
 };
 #define COHORT__WIRE__GOODBYE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__goodbye__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0 }
 
 
 /*

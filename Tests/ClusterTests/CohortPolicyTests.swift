@@ -4,8 +4,9 @@ import Testing
 @Suite struct CohortPolicyTests {
     static let seeds = Array(0..<150 as Range<UInt64>)
 
-    /// Every slot held, no expert twice on a worker, all inside the stage and the capacities.
-    static func check(_ holdings: Holdings, _ input: PolicyInput, isWhole: Bool = true) {
+    /// Every slot held, no expert twice on a worker (two slices of one only where `isCramped`: nobody without the
+    /// expert has room), all inside the stage and the capacities.
+    static func check(_ holdings: Holdings, _ input: PolicyInput, isWhole: Bool = true, isCramped: Bool = false) {
         #expect(holdings.isWhole == isWhole)
         for stage in input.stages {
             let crew = Set(input.workers.filter { $0.stage == stage.index }.map(\.index))
@@ -14,8 +15,12 @@ import Testing
                     let holders = (0..<holdings.tensor).flatMap {
                         holdings.holders(of: Slot(layer: layer, expert: expert, rank: $0))
                     }
-                    #expect(Set(holders).count == holders.count)
                     #expect(holders.allSatisfy(crew.contains))
+                    if Set(holders).count == holders.count { continue }
+                    let others = input.workers.filter {
+                        $0.takesSlots && crew.contains($0.index) && !holders.contains($0.index)
+                    }
+                    #expect(isCramped && others.allSatisfy { holdings.slotCount(of: $0.index) == $0.slots })
                 }
             }
         }
@@ -141,7 +146,7 @@ import Testing
             random.input.workers.append(WorkerCapacity(index: index, slots: 40))
             let way = random.policy.admit(index, random.input)
             let after = Self.carryOut(way, random.input)
-            Self.check(after, random.input)
+            Self.check(after, random.input, isCramped: true)
             #expect(way.changes.allSatisfy { $0.fills.allSatisfy { $0.worker == index } })
             let bytes = after.slots(of: index).reduce(0) { $0 + random.input.sliceBytes[$1.rank] }
             #expect(way.byteCount == bytes)
@@ -173,7 +178,7 @@ import Testing
             let held = Set(random.input.holdings.slots(of: leaving))
             let way = random.policy.drain(leaving, random.input)
             let after = Self.carryOut(way, random.input)
-            Self.check(after, random.input)
+            Self.check(after, random.input, isCramped: true)
             #expect(way.changes.allSatisfy { $0.fills.allSatisfy { held.contains($0.slot) && $0.worker != leaving } })
             let alone = held.filter { random.input.holdings.holders(of: $0).count == 1 }
             #expect(way.changes.flatMap(\.fills).allSatisfy { alone.contains($0.slot) })
@@ -195,7 +200,7 @@ import Testing
             #expect(after.missing == way.unplaced)
             if !missing.isEmpty { #expect(way.changes.flatMap(\.fills).allSatisfy { missing.contains($0.slot) }) }
             #expect(way.changes.flatMap(\.fills).allSatisfy { $0.source == .checkpoint })
-            Self.check(after, random.input, isWhole: way.unplaced.isEmpty)
+            Self.check(after, random.input, isWhole: way.unplaced.isEmpty, isCramped: true)
         }
     }
 

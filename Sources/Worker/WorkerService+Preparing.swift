@@ -37,10 +37,11 @@ extension WorkerService {
         }
     }
 
-    /// nil when there is none at the coordinator's path, where nobody promised one: other workers have the experts.
+    /// nil when there is none at the coordinator's path, where nobody promised one: other workers have the experts. A
+    /// folder without a config is as good as none, such as where nothing is mounted.
     private func checkpoint(for assignment: Assignment, _ folder: CheckpointFolder) throws -> Checkpoint? {
         if options.modelPath == nil, assignment.slots.isEmpty,
-            !FileManager.default.fileExists(atPath: assignment.modelPath)
+            !FileManager.default.fileExists(atPath: assignment.modelPath + "/config.json")
         {
             logger.warning(
                 "this host has no checkpoint, and fetches experts from other workers; name its folder with --model",

@@ -100,6 +100,20 @@ import Wire
         #expect(target.close())
     }
 
+    @Test("a folder where nothing is mounted is no checkpoint; a broken one is an error")
+    func emptyFolder() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("empty-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let scene = try WorkerScene(checkpoint, modelPath: folder.path, secret: secret)
+        #expect(try !scene.ready().readsCheckpoint)
+        #expect(scene.close())
+        try Data("{}".utf8).write(to: folder.appendingPathComponent("config.json"))
+        let broken = try WorkerScene(checkpoint, modelPath: folder.path, secret: secret)
+        #expect(try broken.failure(order: 0).contains(folder.path))
+        #expect(broken.ends())
+    }
+
     @Test("a worker of another cluster gets nothing, and one line says so")
     func wrongSecret() throws {
         let log = LineLog()

@@ -15,8 +15,9 @@ build: .packages
 demo: build
 	$(COHORT) generate $(DEMO_MODEL) --local 4 --prompt "The cluster" --max-tokens 48 --ignore-eos --report
 
-# Tests that start processes or servers run after the others, whose long loops would starve their waits.
-PROCESS_TESTS = CohortTests|HTTPAPITests
+# Tests that start processes or servers, or meet an engine at work, run after the others, whose long loops would starve
+# their waits.
+PROCESS_TESTS = CohortTests|HTTPAPITests|EngineRunnerTests
 
 test: .packages
 	$(SWIFT) build $(FLAGS) --build-tests

@@ -30,13 +30,22 @@ import Testing
     func terminal() async throws {
         try await play(FakeCluster()) { scene, server in
             let top = "stty rows 9 cols 30; '\(RunningProgram.cohort)' top \(server.flags.joined(separator: " "))"
-            let command = "{ sleep 2; printf q; sleep 2; } | script -qec \"\(top)\" /dev/null"
-            let outcome = try await scene.run(program: "/bin/sh", ["-c", command])
+            // Open for both, so that opening it waits for nobody and its reader meets no end.
+            let keyboard = scene.path("keyboard")
+            try #require(mkfifo(keyboard, 0o600) == 0)
+            let keys = try #require(FileHandle(forUpdatingAtPath: keyboard))
+            let command = "exec script -qec \"\(top)\" /dev/null < '\(keyboard)'"
+            let running = try scene.start(program: "/bin/sh", ["-c", command])
+            try await running.putsOut()
+            try keys.write(contentsOf: Data("q".utf8))
+            let outcome = try await running.end()
+            try keys.close()
             #expect(outcome.status == 0, "\(outcome)")
             let parts = outcome.text.components(separatedBy: "\u{1B}[?1049")
             #expect(parts.count == 3 && parts[1].hasPrefix("h") && parts[2].hasPrefix("l"), "\(outcome.text)")
             let frame = try #require(parts[1].components(separatedBy: "\u{1B}[H").dropFirst().first)
-            let lines = frame.components(separatedBy: "\r\n").map { $0.replacing("\u{1B}[2K", with: "") }
+            let shown = frame.replacing("\u{1B}[2K", with: "").replacing("\u{1B}[?25h", with: "")
+            let lines = shown.components(separatedBy: "\r\n")
             #expect(lines.count <= 9 && lines.allSatisfy { $0.count <= 30 }, "\(lines)")
             #expect(lines.contains { $0 == "epoch 7   14.2 tokens/s   bala" }, "\(lines)")
         }

@@ -34,9 +34,14 @@ final class Scene: Sendable {
     /// Runs `cohort` to its end.
     func run(_ arguments: [String]) async throws -> Outcome { try await start(arguments).end() }
 
+    /// Starts another program.
+    func start(program: String, _ arguments: [String]) throws -> RunningProgram {
+        try RunningProgram(program, arguments, marker: marker, folder: folder)
+    }
+
     /// Runs another program to its end.
     func run(program: String, _ arguments: [String]) async throws -> Outcome {
-        try await RunningProgram(program, arguments, marker: marker, folder: folder).end()
+        try await start(program: program, arguments).end()
     }
 
     /// The processes that were started here, by this test or by what it started, and still run.

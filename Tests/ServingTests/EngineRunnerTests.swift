@@ -167,10 +167,9 @@ import Testing
         let runner = EngineRunner(
             engine: try model.engine { FragileExperts($0, fuse: fuse) }, limits: Self.ample)
         try await serving(runner) {
+            // After they began, and long before they would end.
+            fuse.light(after: 100)
             let running = try [0, 1].map { try runner.submit(request($0, tokens: 3000)) }
-            var events = running[0].events.makeAsyncIterator()
-            _ = try await events.next()
-            fuse.light(after: 5)
             for generation in running { #expect(await error(generation) == .engine("the experts broke")) }
             #expect(runner.load.failure == "the experts broke")
             fuse.light(after: -1)
@@ -188,11 +187,10 @@ import Testing
         let runner = EngineRunner(
             engine: try model.engine { FragileExperts($0, fuse: fuse) }, limits: Self.ample, interlude: obstruction)
         try await serving(runner) {
+            // Before the generation is over, and long after the next line.
+            fuse.light(after: 1000)
             let running = try runner.submit(request(0, tokens: 3000))
-            var events = running.events.makeAsyncIterator()
-            _ = try await events.next()
             obstruction.obstacle = "the way is barred"
-            fuse.light(after: 5)
             #expect(await error(running) == .unavailable("the way is barred"))
             while runner.load.obstacle == nil { try await Task.sleep(for: .milliseconds(1)) }
             #expect(runner.load.failure == nil)

@@ -5,8 +5,8 @@ internal import Dispatcher
 struct ClusterBehavior {
     /// Experts' worth of slots per layer beyond one for each; nil: as many as memory allows.
     var redundantExperts: Int? = 0
-    /// The load that the first placement is dealt for; nil: none is known.
-    var statistics: LoadStatistics?
+    /// The load that the first placement is dealt for, and the placement to begin with; nil: none is known.
+    var record: (statistics: LoadStatistics, placement: NamedPlacement)?
     var settings = ControlPlane.Settings()
     var limits = RemoteExperts.Limits()
     /// Whether workers may join whom the cluster file does not name.

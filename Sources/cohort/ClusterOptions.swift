@@ -1,4 +1,8 @@
 internal import ArgumentParser
+internal import Cluster
+internal import Foundation
+internal import Transport
+internal import Wire
 
 /// Where the routed experts live: the flags that every command with a cluster has.
 struct ClusterOptions: ParsableArguments {
@@ -14,6 +18,13 @@ struct ClusterOptions: ParsableArguments {
     @Option(help: "Contiguous stages of MoE layers, each with workers of its own.")
     var pipelineParallelSize: Int?
 
+    @Option(
+        help: """
+            Begin with the placement that `cohort rebalance --record FILE` wrote; where the workers are others, with \
+            one dealt for its load.
+            """)
+    var placement: String?
+
     func validate() throws {
         if local != nil && cluster != nil {
             throw ValidationError("--local and --cluster exclude each other: give one")
@@ -21,6 +32,17 @@ struct ClusterOptions: ParsableArguments {
         if let local, !(0...Self.maximumLocal ~= local) {
             throw ValidationError("--local is \(local): give 0 to \(Self.maximumLocal)")
         }
+    }
+
+    /// What the file of `--placement` holds.
+    func record() throws -> (LoadStatistics, NamedPlacement)? {
+        guard let placement else { return nil }
+        guard let data = FileManager.default.contents(atPath: placement) else {
+            throw InputError(
+                "\(placement): the placement cannot be read; check the path, and that this user may read it")
+        }
+        return try PlacementFile.decode(
+            Array(data), file: placement, seconds: MonotonicTime().now().sinceOrigin / .seconds(1))
     }
 
     /// Far more worker processes than one machine has use for.

@@ -33,17 +33,37 @@ final class Deployment {
             _ parallelism: Parallelism, weights: [Double], memoryBytes: [Int], behavior: ClusterBehavior,
             applicants: [Seating.Applicant]
         ) throws -> Seating {
-            var placement = try Placement.uniform(
+            let uniform = try Placement.uniform(
                 layers: expertLayers, experts: checkpoint.config.expertCount, parallelism: parallelism,
                 workerWeights: weights)
-            if behavior.redundantExperts != 0 || behavior.statistics != nil {
-                placement = try placement.dealt(
-                    by: CohortPolicy(redundantExperts: behavior.redundantExperts), memoryBytes: memoryBytes,
-                    sliceBytes: try Seating.sliceBytes(checkpoint, placement), loads: behavior.statistics?.loads())
-            }
+            let placement =
+                try recorded(behavior, uniform, names: applicants.map(\.name)) ?? dealt(behavior, uniform, memoryBytes)
             return try Seating(
                 checkpoint, placement: placement, compute: processor.compute, exchange: exchange,
                 maximumRows: maximumTokens, applicants: applicants)
+        }
+
+        /// The placement of a record, where it is one of this cluster.
+        private func recorded(_ behavior: ClusterBehavior, _ uniform: Placement, names: [String]) throws -> Placement? {
+            guard let record = behavior.record else { return nil }
+            guard record.statistics.layers == expertLayers, record.statistics.expertCount == uniform.expertCount else {
+                let layers = record.statistics.layers
+                throw InputError(
+                    "the placement was recorded of another model, with layers \(layers.first ?? 0) to "
+                        + "\(layers.last ?? 0) of \(record.statistics.expertCount) experts each; record it again")
+            }
+            return record.placement.placed(
+                on: names, epoch: uniform.epoch, parallelism: uniform.parallelism, stages: uniform.stages,
+                experts: uniform.expertCount)
+        }
+
+        private func dealt(
+            _ behavior: ClusterBehavior, _ uniform: Placement, _ memoryBytes: [Int]
+        ) throws -> Placement {
+            if behavior.redundantExperts == 0, behavior.record == nil { return uniform }
+            return try uniform.dealt(
+                by: CohortPolicy(redundantExperts: behavior.redundantExperts), memoryBytes: memoryBytes,
+                sliceBytes: try Seating.sliceBytes(checkpoint, uniform), loads: behavior.record?.statistics.loads())
         }
     }
 
@@ -118,7 +138,7 @@ final class Deployment {
         let remote = RemoteExperts(
             workers: ready, placement: seating.placement,
             control: seating.control(
-                ready, statistics: behavior.statistics, settings: behavior.settings, at: time.now()),
+                ready, statistics: behavior.record?.statistics, settings: behavior.settings, at: time.now()),
             exchange: exchange, arrivals: arrivals, time: time, processor: model.processor, shape: seating.shape,
             expertsPerToken: config.expertsPerToken, maximumTokens: model.maximumTokens,
             sliceBytes: seating.sliceBytes, limits: behavior.limits, logger: logger)

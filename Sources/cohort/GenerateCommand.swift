@@ -69,7 +69,9 @@ struct GenerateCommand: ParsableCommand {
         let processor = options.processor()
         let decoder = try DecoderModel(from: checkpoint, predicts: keeps.contains(.prediction))
         let positions = request.promptIDs.count + maxTokens
-        let deployment = try options.deploy(checkpoint, decoder, processor)
+        var behavior = ClusterBehavior.still
+        behavior.record = try options.cluster.record()
+        let deployment = try options.deploy(checkpoint, decoder, processor, behavior)
         defer { deployment.close() }
         let engine = Engine(
             model: decoder, experts: deployment.experts, processor: processor,

@@ -37,10 +37,10 @@ struct LivingOptions: ParsableArguments {
     }
 
     /// - Parameter isLocal: whether all workers share this machine's memory.
-    func behavior(isLocal: Bool, statistics: LoadStatistics? = nil) -> ClusterBehavior {
+    func behavior(isLocal: Bool, record: (LoadStatistics, NamedPlacement)?) -> ClusterBehavior {
         var behavior = ClusterBehavior()
         behavior.redundantExperts = redundantExperts ?? (isLocal ? 0 : nil)
-        behavior.statistics = statistics
+        behavior.record = record
         behavior.admitsNewcomers = true
         behavior.settings.policy = CohortPolicy(
             redundantExperts: behavior.redundantExperts, threshold: rebalanceThreshold)

@@ -72,6 +72,10 @@ extension PlacementError: Reportable {
     var exitStatus: Int32 { ExitStatus.usage }
 }
 
+extension LoadFileError: Reportable {
+    var exitStatus: Int32 { ExitStatus.badInput }
+}
+
 extension PolicyError: Reportable {
     var exitStatus: Int32 { ExitStatus.failed }
 }

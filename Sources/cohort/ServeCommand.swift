@@ -85,7 +85,8 @@ struct ServeCommand: AsyncParsableCommand {
         let decoder = try DecoderModel(from: checkpoint)
         notifier.notify(status: "waiting until every expert is held")
         let deployment = try options.deploy(
-            checkpoint, decoder, processor, living.behavior(isLocal: options.cluster.cluster == nil))
+            checkpoint, decoder, processor,
+            living.behavior(isLocal: options.cluster.cluster == nil, record: try options.cluster.record()))
         defer { deployment.close() }
         let engine = Engine(
             model: decoder, experts: deployment.experts, processor: processor,

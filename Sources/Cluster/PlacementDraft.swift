@@ -12,7 +12,8 @@ struct PlacementDraft {
     /// The most slots of a layer.
     let maximumSlots: Int
 
-    /// - Parameter maximumRedundant: experts' worth of slots per layer beyond one for each; nil: what memory allows.
+    /// - Parameter maximumRedundant: experts' worth of slots per layer beyond one for each; nil: what nine tenths of
+    ///   the memory allow, since a host that is full of weights has no room for work.
     init(_ input: PolicyInput, maximumRedundant: Int?) {
         self.input = input
         stageOfPosition = input.stageOfPosition
@@ -20,7 +21,7 @@ struct PlacementDraft {
         self.crews = crews
         room = crews.map { crew in crew.map { $0.slots - input.holdings.slotCount(of: $0.index) } }
         let (rows, tensor) = (input.holdings.rowCount, input.holdings.tensor)
-        maximumSlots = maximumRedundant.map { rows + $0 * tensor } ?? Int.max
+        maximumSlots = maximumRedundant.map { rows + $0 * tensor } ?? max(rows, Self.mostSlots(input, crews))
         layers = stageOfPosition.enumerated().map { position, stage in
             let locals = Dictionary(uniqueKeysWithValues: crews[stage].enumerated().map { ($1.index, $0) })
             return LayerBalance(
@@ -116,6 +117,13 @@ struct PlacementDraft {
     }
 
     private static let rounding = 1e-9
+
+    /// Of a layer, in the stage with the least memory for each of its layers.
+    private static func mostSlots(_ input: PolicyInput, _ crews: [[WorkerCapacity]]) -> Int {
+        zip(input.stages, crews).map { stage, crew in
+            crew.reduce(0) { $0 + $1.slots } / 10 * 9 / max(1, stage.layers.count)
+        }.min() ?? 0
+    }
 
     private mutating func noteFill(_ place: SlotMove.Place, _ position: Int) {
         room[stageOfPosition[position]][place.worker] -= 1

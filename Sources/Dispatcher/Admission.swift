@@ -157,8 +157,16 @@ package final class Admission: @unchecked Sendable {
             try link.send(answer)
         case .accept(let description):
             link.maximumPayload = WireLimit.controlPayload
-            try seatGuest(link, description)
+            try seatGuest(link, limited(description))
         }
+    }
+
+    /// A worker offers what its host has; the cluster file may say that its experts get less.
+    private func limited(_ description: WorkerDescription) -> WorkerDescription {
+        let limit = seats.first { $0.name == description.name }?.memoryLimit
+        var limited = description
+        limited.memoryBytes = min(description.memoryBytes, limit ?? .max)
+        return limited
     }
 
     private func seatGuest(_ link: any Link, _ description: WorkerDescription) throws {

@@ -12,10 +12,13 @@ package struct Seating {
         package let name: String
         /// The checkpoint's folder on its host; nil: where the coordinator has it.
         package let modelPath: String?
+        /// Bytes that its experts may take; nil: what it offers.
+        package let memoryBytes: Int?
 
-        package init(name: String, modelPath: String? = nil) {
+        package init(name: String, modelPath: String? = nil, memoryBytes: Int? = nil) {
             self.name = name
             self.modelPath = modelPath
+            self.memoryBytes = memoryBytes
         }
     }
 
@@ -63,7 +66,7 @@ package struct Seating {
             assignment.slots = Assignment.SlotGroup.groups(of: slots)
             return WorkerSeat(
                 name: applicant.name, assignment: assignment,
-                weightBytes: slots.reduce(0) { $0 + sliceBytes[$1.rank] })
+                weightBytes: slots.reduce(0) { $0 + sliceBytes[$1.rank] }, memoryLimit: applicant.memoryBytes)
         }
         self.welcome = welcome
         self.sliceBytes = sliceBytes

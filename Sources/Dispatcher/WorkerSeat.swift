@@ -7,11 +7,14 @@ package struct WorkerSeat: Sendable {
     package let assignment: Assignment
     /// Bytes of expert weights.
     package let weightBytes: Int
+    /// Bytes that its experts may take at most, whatever it offers; nil: what it offers.
+    package let memoryLimit: Int?
 
-    package init(name: String, assignment: Assignment, weightBytes: Int) {
+    package init(name: String, assignment: Assignment, weightBytes: Int, memoryLimit: Int? = nil) {
         self.name = name
         self.assignment = assignment
         self.weightBytes = weightBytes
+        self.memoryLimit = memoryLimit
     }
 
     package var slotCount: Int { assignment.slots.reduce(0) { $0 + $1.experts.count } }

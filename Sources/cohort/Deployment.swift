@@ -108,7 +108,8 @@ final class Deployment {
             parallelism, weights: cluster.workers.map { Double($0.memoryBytes) },
             memoryBytes: cluster.workers.map(\.memoryBytes), behavior: behavior,
             applicants: cluster.workers.map {
-                Seating.Applicant(name: $0.name, modelPath: $0.model ?? cluster.model)
+                Seating.Applicant(
+                    name: $0.name, modelPath: $0.model ?? cluster.model, memoryBytes: $0.memoryBytes)
             })
         logger.info(
             "waiting for workers", metadata: ["address": "\(listener.address)", "count": "\(seats.seats.count)"])

@@ -12,6 +12,16 @@ struct ClusterScene {
         _ scene: Scene, workers: Int, host: String = "127.0.0.1", tensor: Int = 1, pipeline: Int = 1,
         joinTimeout: String = "50s", model: String? = nil
     ) throws {
+        try self.init(
+            scene, numbers: 1...workers, host: host, tensor: tensor, pipeline: pipeline, joinTimeout: joinTimeout,
+            model: model)
+    }
+
+    /// - Parameter numbers: of the workers of the file.
+    init(
+        _ scene: Scene, numbers: ClosedRange<Int>, host: String = "127.0.0.1", tensor: Int = 1, pipeline: Int = 1,
+        joinTimeout: String = "50s", model: String? = nil
+    ) throws {
         self.scene = scene
         port = try FreePort.choose()
         secretFile = try scene.write("secret", "a secret of a test cluster")
@@ -23,7 +33,7 @@ struct ClusterScene {
             join-timeout: \(joinTimeout)
             parallelism: {tensor-parallel-size: \(tensor), pipeline-parallel-size: \(pipeline)}
             workers:
-              - {name: "worker-[1-\(workers)]", host: "\(host)", memory: 1GiB}
+              - {name: "worker-[\(numbers.lowerBound)-\(numbers.upperBound)]", host: "\(host)", memory: 1GiB}
             \(model.map { "model: \"\($0)\"" } ?? "")
             """)
     }

@@ -15,6 +15,7 @@ a bridge (10.77.0.0/24), prints the completion, and removes everything again. Cl
   --pipeline-parallel-size N   1
   --memory SIZE                of each of the five hosts, as in a cluster file: 4GiB
   --timeout SECONDS            for the whole run: 300
+  --cut N                      takes worker N's network away once all work; it answers nothing from then on
   --keep-logs FOLDER           copies the cluster file and each process's log there
   GENERATE-OPTIONS             as `cohort generate --help` lists them; without any: --prompt-ids 0,1,2,3 --max-tokens 8
 
@@ -27,19 +28,20 @@ skip() { echo "skipped: $1" >&2; exit 77; }
 
 readonly worker_count=4 port=7077 subnet=10.77.0
 readonly prefix="cohort-$$"
-tensor=1 pipeline=1 memory=4GiB limit_seconds=300 logs=""
+tensor=1 pipeline=1 memory=4GiB limit_seconds=300 cut="" logs=""
 positional=()
 while [ $# -gt 0 ]; do
     case $1 in
         -h | --help) usage; exit 0 ;;
         --) shift; break ;;
-        --tensor-parallel-size | --pipeline-parallel-size | --memory | --timeout | --keep-logs)
+        --tensor-parallel-size | --pipeline-parallel-size | --memory | --timeout | --cut | --keep-logs)
             [ $# -ge 2 ] || wrong_usage "$1 needs a value"
             case $1 in
                 --tensor-parallel-size) tensor=$2 ;;
                 --pipeline-parallel-size) pipeline=$2 ;;
                 --memory) memory=$2 ;;
                 --timeout) limit_seconds=$2 ;;
+                --cut) cut=$2 ;;
                 --keep-logs) logs=$2 ;;
             esac
             shift 2 ;;
@@ -49,6 +51,7 @@ while [ $# -gt 0 ]; do
 done
 [ ${#positional[@]} -eq 2 ] || wrong_usage "COHORT and MODEL are needed"
 [[ $limit_seconds =~ ^[1-9][0-9]*$ ]] || wrong_usage "--timeout takes whole seconds"
+[[ -z $cut || $cut =~ ^[1-$worker_count]$ ]] || wrong_usage "--cut takes a worker, 1 to $worker_count"
 [ $# -gt 0 ] || set -- --prompt-ids 0,1,2,3 --max-tokens 8
 
 [ -x "${positional[0]}" ] || { echo "netns-cluster: ${positional[0]} is no program: build it first" >&2; exit 66; }
@@ -146,7 +149,8 @@ show_logs() {
 
 make_network
 write_cluster_file
-start "$prefix-coordinator" "$work/coordinator.log" "$cohort" generate "$model" --cluster "$work/cluster.yaml" "$@"
+start "$prefix-coordinator" "$work/coordinator.log" "$cohort" generate "$model" --cluster "$work/cluster.yaml" "$@" \
+    >"$work/output"
 coordinator=${processes[0]}
 
 deadline=$((SECONDS + limit_seconds))
@@ -162,10 +166,15 @@ for index in $(seq "$worker_count"); do
 done
 
 while kill -0 "$coordinator" 2>/dev/null; do
+    if [ -n "$cut" ] && [ -s "$work/output" ]; then
+        ip -n "$prefix-coordinator" link set "port$cut" down
+        cut=""
+    fi
     [ "$SECONDS" -lt "$deadline" ] || { show_logs; echo "netns-cluster: not done after $limit_seconds s" >&2; exit 69; }
     sleep 0.1
 done
 status=0
 wait "$coordinator" || status=$?
+cat "$work/output"
 [ "$status" -eq 0 ] || show_logs
 exit "$status"

@@ -111,6 +111,24 @@ import Testing
         }
     }
 
+    @Test("a worker that is cut off from the network costs the request nothing")
+    func cutOff() async throws {
+        try await Scene.play { scene in
+            let expected = try await undisturbed(scene)
+            let logs = scene.path("logs")
+            let run = try await scene.run(
+                program: "/usr/bin/env",
+                [
+                    "bash", Repository.path("scripts/netns-cluster.sh"), "--cut", "2", "--keep-logs", logs,
+                    RunningProgram.cohort, Self.model, "--", "--verbose",
+                ] + Self.long)
+            guard run.status != 77 else { return print("a worker that is cut off: \(run.error)") }
+            #expect(run.status == 0 && run.output == expected, "\(run)")
+            let log = try String(contentsOfFile: "\(logs)/coordinator.log", encoding: .utf8)
+            #expect(log.contains("worker=worker-2") && log.contains("worker lost"), "\(log)")
+        }
+    }
+
     @Test("a worker that may rejoin serves the next coordinator")
     func rejoins() async throws {
         try await Scene.play { scene in

@@ -31,7 +31,7 @@ package final class RemoteExperts: RoutedExperts {
     /// Asks a policy on whatever thread and hands over what it says.
     package typealias Planner =
         @Sendable (
-            CohortPolicy, RebalanceRequest, PolicyInput, _ answer: @escaping @Sendable (Rearrangement) -> Void
+            PlacementPolicy, RebalanceRequest, PolicyInput, _ answer: @escaping @Sendable (Rearrangement) -> Void
         ) -> Void
 
     /// For all other threads.
@@ -176,7 +176,11 @@ package final class RemoteExperts: RoutedExperts {
         commands.removeAll()
         let links = roster.serving.compactMap { roster.link(of: $0) }
         for link in links { try? link.send(.goodbye(Goodbye(reason: "the coordinator is done"))) }
-        _ = exchange.wait(until: time.now() + Self.farewell, spin: .zero) { _ in }
+        // A link closed with something unread resets the connection, and the worker may never see the goodbye.
+        let deadline = time.now() + Self.farewell
+        while links.contains(where: { $0.closeReason == nil }), time.now() < deadline {
+            _ = exchange.wait(until: deadline, spin: .zero) { _ in }
+        }
         for link in links { link.close(.local("the coordinator is done")) }
     }
 
@@ -218,7 +222,7 @@ package final class RemoteExperts: RoutedExperts {
     }
 
     /// How long a goodbye may take.
-    private static let farewell = Duration.milliseconds(50)
+    private static let farewell = Duration.milliseconds(500)
     /// How often silence is looked for.
     static let tick = Duration.milliseconds(250)
 }

@@ -14,6 +14,8 @@ package struct Migration: Sendable, Equatable {
     var active: [Int: PlacementChange.Fill] = [:]
     /// Fills of the change that are done.
     var done: [PlacementChange.Fill] = []
+    /// From where slots could not be had, by who was to get them.
+    private var failed: [PlacementChange.Free: Set<PlacementChange.Source>] = [:]
     package let totalBytes: Int
     package private(set) var doneBytes = 0
 
@@ -35,6 +37,17 @@ package struct Migration: Sendable, Equatable {
     mutating func noteDone(_ fill: PlacementChange.Fill) {
         done.append(fill)
         doneBytes += fill.byteCount
+    }
+
+    /// The fill again, after it failed, from where it has not been tried: the worker's checkpoint, then those that hold
+    /// the slot. nil: all were.
+    mutating func alternative(to fill: PlacementChange.Fill, holders: [Int]) -> PlacementChange.Fill? {
+        let place = PlacementChange.Free(slot: fill.slot, worker: fill.worker)
+        failed[place, default: []].insert(fill.source)
+        let sources = [PlacementChange.Source.checkpoint] + holders.map { .worker($0) }
+        guard let next = sources.first(where: { !failed[place, default: []].contains($0) }) else { return nil }
+        return PlacementChange.Fill(
+            slot: fill.slot, worker: fill.worker, source: next, byteCount: fill.byteCount)
     }
 
     /// Goes on to the next change.

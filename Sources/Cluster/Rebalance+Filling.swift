@@ -31,14 +31,12 @@ extension Rebalance {
         phase = .filling(migration)
     }
 
-    /// A worker that could not send is done without: the target reads the checkpoint. Else the whole request fails.
+    /// What one source does not give another one may; when none is left the whole request fails.
     mutating func failFill(_ number: Int, _ reason: String, _ actions: inout [Action]) {
         guard case .filling(var migration) = phase, let fill = migration.active.removeValue(forKey: number) else {
             return
         }
-        if case .worker = fill.source {
-            let again = PlacementChange.Fill(
-                slot: fill.slot, worker: fill.worker, source: .checkpoint, byteCount: fill.byteCount)
+        if let again = migration.alternative(to: fill, holders: holdings.holders(of: fill.slot)) {
             start(again, &migration, &actions)
             phase = .filling(migration)
             return

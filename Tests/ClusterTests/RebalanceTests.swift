@@ -54,13 +54,16 @@ import Testing
         #expect(rebalance.queue == [.rebalance])
     }
 
-    @Test("a fill that fails leaves the old placement standing and drops what was filled")
+    @Test("a fill that fails leaves the old placement standing and drops what was filled, once no source is left")
     func failure() throws {
         var rebalance = Self.rebalance()
         _ = rebalance.handle(.requested(.drain(0)), at: .zero)
         _ = try rebalance.handle(.planned(revision: 1, Self.way()), at: .zero)
         let before = rebalance.holdings
-        let actions = rebalance.handle(.fillFailed(0, reason: "disk error"), at: .zero)
+        let again = rebalance.handle(.fillFailed(0, reason: "no such file"), at: .zero)
+        let fill = PlacementChange.Fill(slot: Self.slots[0], worker: 2, source: .worker(0), byteCount: 1000)
+        #expect(again == [.fill(1, fill)])
+        let actions = rebalance.handle(.fillFailed(1, reason: "disk error"), at: .zero)
         let reason = "worker 2 cannot fill slice 0 of expert 0 of layer 0: disk error"
         #expect(actions == [.finished(.drain(0), .failed(reason: reason))])
         #expect(rebalance.phase == .failed(.drain(0), reason: reason))

@@ -2,7 +2,7 @@
 /// No I/O and no clock: events in, actions out. `Membership` says who, `Rebalance` says what; this joins the two.
 package struct ControlPlane: Sendable {
     package struct Settings: Sendable {
-        package var policy = CohortPolicy(redundantExperts: 0)
+        package var policy = PlacementPolicy.cohort(CohortPolicy(redundantExperts: 0))
         package var throttle = FillThrottle(maximumPerWorker: 32)
         /// How often the load is looked at; nil: only when somebody asks.
         package var rebalanceInterval: Duration?
@@ -32,7 +32,7 @@ package struct ControlPlane: Sendable {
         case refuse(MembershipError)
         case reply(ticket: Int, ClusterReply)
         /// Ask the policy, on whatever thread, and bring the answer as `planned`.
-        case plan(revision: Int, RebalanceRequest, CohortPolicy, PolicyInput)
+        case plan(revision: Int, RebalanceRequest, PlacementPolicy, PolicyInput)
         /// Tell the worker to fill a slot and to report under this number.
         case fill(Int, PlacementChange.Fill)
         /// Tell the worker to drop slots, loaded or loading. Commands reach a worker in order.

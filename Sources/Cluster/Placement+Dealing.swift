@@ -6,7 +6,7 @@ extension Placement {
     ///   - loads: of this placement's layers and experts; nil: every expert alike.
     /// - Throws: `PolicyError` when the workers' memory is too small.
     package func dealt(
-        by policy: CohortPolicy, memoryBytes: [Int], sliceBytes: [Int], loads: ExpertLoads?
+        by policy: PlacementPolicy, memoryBytes: [Int], sliceBytes: [Int], loads: ExpertLoads?
     ) throws -> Placement {
         let largest = max(1, sliceBytes.max() ?? 1)
         let workers = stages.flatMap { stage in

@@ -4,6 +4,8 @@ package enum PolicyError: Error, Hashable, Sendable {
     case fewerSlotsThanExperts(slots: Int, experts: Int)
     /// The workers of a stage have too little memory for its experts, or too few of them for an expert's slices.
     case tooFewSlots(stage: Int, needed: Int, available: Int)
+    /// The policy places whole experts.
+    case slicedExperts(tensor: Int)
     case worker(index: Int, field: String, value: String)
 }
 
@@ -21,6 +23,11 @@ extension PolicyError: CustomStringConvertible {
             """
             the workers of stage \(stage + 1) have room for \(available) slices of experts and \(needed) are needed: \
             add workers, give them more memory (--memory), or use more stages
+            """
+        case .slicedExperts(let tensor):
+            """
+            the policy deepseek places whole experts, and here each is cut into \(tensor) slices: use a \
+            tensor-parallel size of 1, or the policy cohort
             """
         case .worker(let index, let field, let value):
             "the \(field) of worker \(index) is \(value): give a positive number"

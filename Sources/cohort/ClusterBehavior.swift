@@ -3,8 +3,6 @@ internal import Dispatcher
 
 /// How a cluster behaves while it runs: what the flags say of it.
 struct ClusterBehavior {
-    /// Experts' worth of slots per layer beyond one for each; nil: as many as memory allows.
-    var redundantExperts: Int? = 0
     /// The load that the first placement is dealt for, and the placement to begin with; nil: none is known.
     var record: (statistics: LoadStatistics, placement: NamedPlacement)?
     var settings = ControlPlane.Settings()

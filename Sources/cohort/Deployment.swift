@@ -60,9 +60,10 @@ final class Deployment {
         private func dealt(
             _ behavior: ClusterBehavior, _ uniform: Placement, _ memoryBytes: [Int]
         ) throws -> Placement {
-            if behavior.redundantExperts == 0, behavior.record == nil { return uniform }
+            let policy = behavior.settings.policy
+            if policy.redundantExperts == 0, behavior.record == nil { return uniform }
             return try uniform.dealt(
-                by: CohortPolicy(redundantExperts: behavior.redundantExperts), memoryBytes: memoryBytes,
+                by: policy, memoryBytes: memoryBytes,
                 sliceBytes: try Seating.sliceBytes(checkpoint, uniform), loads: behavior.record?.statistics.loads())
         }
     }

@@ -5,6 +5,13 @@ internal import Cluster
 struct LivingOptions: ParsableArguments {
     @Option(
         help: """
+            How experts are placed: cohort (weighted by memory and speed, moves little), or deepseek (the published \
+            EPLB at the start and for a rebalance).
+            """)
+    var placementPolicy = PolicyName.cohort
+
+    @Option(
+        help: """
             Experts' worth of slots per layer beyond one for each. Default: as many as the workers' memory allows; 0 \
             with --local.
             """)
@@ -39,11 +46,11 @@ struct LivingOptions: ParsableArguments {
     /// - Parameter isLocal: whether all workers share this machine's memory.
     func behavior(isLocal: Bool, record: (LoadStatistics, NamedPlacement)?) -> ClusterBehavior {
         var behavior = ClusterBehavior()
-        behavior.redundantExperts = redundantExperts ?? (isLocal ? 0 : nil)
         behavior.record = record
         behavior.admitsNewcomers = true
-        behavior.settings.policy = CohortPolicy(
-            redundantExperts: behavior.redundantExperts, threshold: rebalanceThreshold)
+        behavior.settings.policy = placementPolicy.policy(
+            CohortPolicy(
+                redundantExperts: redundantExperts ?? (isLocal ? 0 : nil), threshold: rebalanceThreshold))
         behavior.settings.throttle = FillThrottle(
             bytesPerSecond: migrationBandwidth?.bytesPerSecond, maximumPerWorker: Self.fillsPerWorker)
         behavior.settings.rebalanceInterval = rebalanceInterval == 0 ? nil : .seconds(rebalanceInterval)
@@ -55,4 +62,16 @@ struct LivingOptions: ParsableArguments {
     private static let maximumSeconds = 86_400
     /// Enough to keep a worker's disk busy while reports are on their way.
     private static let fillsPerWorker = 32
+}
+
+/// A placement policy as the flag names it.
+enum PolicyName: String, CaseIterable, ExpressibleByArgument {
+    case cohort, deepseek
+
+    func policy(_ incremental: CohortPolicy) -> PlacementPolicy {
+        switch self {
+        case .cohort: .cohort(incremental)
+        case .deepseek: .deepseek(DeepSeekPolicy(incremental: incremental))
+        }
+    }
 }

@@ -77,8 +77,11 @@ final class SimulatedWorld {
         arrivals = Arrivals { exchange.wake() }
         self.generator = generator
         var settings = ControlPlane.Settings()
-        settings.policy = CohortPolicy(
+        let policy = CohortPolicy(
             redundantExperts: [nil, 0, 1].randomElement(using: &self.generator)!, threshold: 0.01)
+        settings.policy =
+            Int.random(in: 0..<4, using: &self.generator) == 0
+            ? .deepseek(DeepSeekPolicy(incremental: policy)) : .cohort(policy)
         settings.rebalanceInterval = .milliseconds(300)
         settings.throttle = FillThrottle(maximumPerWorker: Int.random(in: 1...8, using: &self.generator))
         let workers = Self.workers(placement, capacity: slotCount, time: time, seed: seed)

@@ -53,13 +53,24 @@ package struct ClusterReport: Sendable, Encodable {
     package let tokensPerStep: Int
     package let trace: String
     package let phases: [Phase]
+    /// What it takes to choose replicas and build the dispatch of a layer's batch.
+    package let planningSeconds: Double
+    /// The same of all layers, against the rebalanced cluster's median step.
+    package let planningShare: Double
     package let policies: [Policies]
 
-    package init(workers: Int, tokensPerStep: Int, trace: String, phases: [Phase], policies: [Policies]) {
+    /// - Parameter planningSeconds: what it takes to choose replicas and build the dispatch of a layer's batch.
+    package init(
+        workers: Int, tokensPerStep: Int, trace: String, layers: Int, phases: [Phase], planningSeconds: Double,
+        policies: [Policies]
+    ) {
         self.workers = workers
         self.tokensPerStep = tokensPerStep
         self.trace = trace
         self.phases = phases
+        self.planningSeconds = planningSeconds
+        let step = phases.first { $0.name == "rebalanced" }?.medianStepSeconds ?? 0
+        planningShare = step > 0 ? planningSeconds * Double(layers) / step : 0
         self.policies = policies
     }
 
@@ -82,7 +93,10 @@ package struct ClusterReport: Sendable, Encodable {
             ])
         }
         let head = "\(workers) workers, \(tokensPerStep) tokens a step, \(trace)"
+        let planning = String(
+            format: "choosing replicas and building the dispatch: %@ a layer, %.2f %% of a step",
+            Amount.seconds(planningSeconds), planningShare * 100)
         let title = "max/mean tokens per worker by policy, 12.5 % redundant slots"
-        return ([head] + table.lines() + ["", title] + levels.lines()).joined(separator: "\n")
+        return ([head] + table.lines() + ["", planning, "", title] + levels.lines()).joined(separator: "\n")
     }
 }

@@ -63,16 +63,18 @@ struct BenchClusterCommand: ParsableCommand {
         let redundant = redundantExperts ?? config.expertCount / 8
         let report = try withExtendedLifetime(temporary) {
             var phases: [ClusterReport.Phase] = []
+            var planning = 0.0
             for plan in [ClusterTrial.Plan.lively(redundant: redundant), .replicated] {
                 let trial = try ClusterTrial(
                     checkpoint, layers: layers, trace: trace, workers: local, tokens: tokens, seconds: Double(seconds),
                     migrationBandwidth: migrationBandwidth?.bytesPerSecond, plan)
                 defer { trial.close() }
                 phases += try trial.phases()
+                if case .lively = plan { planning = trial.planningSeconds() }
             }
             return ClusterReport(
-                workers: local, tokensPerStep: tokens, trace: self.trace ?? "Zipf(\(zipf))", phases: phases,
-                policies: try PolicyLevels(trace, batch: tokens).levels)
+                workers: local, tokensPerStep: tokens, trace: self.trace ?? "Zipf(\(zipf))", layers: layers.count,
+                phases: phases, planningSeconds: planning, policies: try PolicyLevels(trace, batch: tokens).levels)
         }
         try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
         let failures = report.phases.reduce(0) { $0 + $1.failedSteps }

@@ -2,9 +2,11 @@ internal import Bench
 internal import Checkpoint
 internal import Cluster
 internal import Dispatcher
+internal import Experts
 internal import Foundation
 internal import Kernels
 internal import Logging
+internal import Wire
 
 /// A cluster of worker processes on this machine that changes under load.
 final class ClusterTrial {
@@ -21,6 +23,7 @@ final class ClusterTrial {
     private let plan: Plan
     private let trace: RoutingTrace
     private let layers: [Int]
+    private let hiddenSize: Int
     private let tokens: Int
     private let seconds: Double
     private let workerCount: Int
@@ -34,10 +37,9 @@ final class ClusterTrial {
         behavior.admitsNewcomers = true
         behavior.settings.throttle = FillThrottle(bytesPerSecond: migrationBandwidth, maximumPerWorker: 32)
         switch plan {
-        case .lively(let redundant): behavior.settings.policy.redundantExperts = redundant
+        case .lively(let redundant): behavior.settings.policy = .cohort(CohortPolicy(redundantExperts: redundant))
         case .replicated:
-            behavior.redundantExperts = config.expertCount
-            behavior.settings.policy.redundantExperts = config.expertCount
+            behavior.settings.policy = .cohort(CohortPolicy(redundantExperts: config.expertCount))
         }
         let deployment = try Deployment(
             Deployment.Model(
@@ -51,6 +53,7 @@ final class ClusterTrial {
         self.plan = plan
         self.trace = trace
         self.layers = layers
+        hiddenSize = config.hiddenSize
         self.tokens = tokens
         self.seconds = seconds
         workerCount = workers
@@ -78,6 +81,25 @@ final class ClusterTrial {
                 try phase("kill, replicas") { self.deployment.workers?.kill("worker-2") },
             ]
         }
+    }
+
+    /// What it takes to choose replicas and build the dispatch of one layer's batch, for the placement as it is.
+    func planningSeconds() -> Double {
+        let routing = Routing(maximumTokens: tokens, expertsPerToken: trace.expertsPerToken)
+        routing.begin(tokens: tokens)
+        let placement = remote.desk.placement
+        var plan = DispatchPlan(
+            speeds: remote.desk.status.workers.map { _ in 1 }, shape: RowShape(hiddenSize: hiddenSize, dtype: .bf16))
+        let times = (0..<Self.planningRounds).map { round in
+            let position = round % layers.count
+            let first = round * tokens % max(1, trace.tokenCount - tokens)
+            for (pair, expert) in trace.batch(layer: position, from: first, tokens: tokens).enumerated() {
+                routing.experts[pair] = expert
+            }
+            let table = placement.table(layer: layers[position])
+            return Stopwatch.seconds { plan.build(routing, table) }
+        }
+        return Samples(times).median
     }
 
     func close() { deployment.close() }
@@ -125,6 +147,7 @@ final class ClusterTrial {
         return logger
     }
 
+    private static let planningRounds = 200
     /// A change that takes longer is no longer waited for.
     private static let limit = Duration.seconds(120)
 }

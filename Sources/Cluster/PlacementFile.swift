@@ -89,13 +89,14 @@ package enum PlacementFile {
         }
 
         private func check(_ ranks: [[Int]], _ field: String) throws(LoadFileError.Problem) {
-            let all = ranks.joined()
-            guard ranks.allSatisfy({ !$0.isEmpty }), all.allSatisfy(workers.indices.contains),
-                Set(all).count == all.count
-            else {
+            let areSound = ranks.allSatisfy { holders in
+                !holders.isEmpty && holders.allSatisfy(workers.indices.contains)
+                    && Set(holders).count == holders.count
+            }
+            guard areSound else {
                 throw .invalid(
                     field: field, value: "\(ranks.prefix(8))",
-                    expected: "for each rank one holder or more, places in 'workers', none twice for an expert")
+                    expected: "for each rank one holder or more, places in 'workers', none twice for a rank")
             }
         }
     }

@@ -36,6 +36,18 @@ import Testing
         #expect(PlacementFile.encode(statistics, named) == bytes)
     }
 
+    @Test("one worker may hold both slices of an expert, as where workers are few")
+    func twoSlices() throws {
+        let uniform = try Self.placement(tensor: 2)
+        var holdings = Holdings(uniform)
+        holdings.removeAll(of: 3)
+        for slot in holdings.missing { holdings.add(slot, to: 2) }
+        let cramped = try holdings.placement(epoch: 1, parallelism: uniform.parallelism, stages: uniform.stages)
+        let named = try #require(NamedPlacement(cramped, names: Self.names))
+        let bytes = PlacementFile.encode(LoadStatisticsTests.sample(), named)
+        #expect(try PlacementFile.decode(bytes, file: "x.json", seconds: 60).placement == named)
+    }
+
     @Test("a placement comes back on the same workers, whatever their order", arguments: [(1, 1), (2, 1), (1, 2)])
     func placed(tensor: Int, pipeline: Int) throws {
         let placement = try Self.placement(tensor: tensor, pipeline: pipeline)

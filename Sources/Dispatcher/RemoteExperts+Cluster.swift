@@ -66,6 +66,7 @@ extension RemoteExperts {
         logger.warning(
             "worker lost", metadata: ["worker": "\(roster.members[worker].seat.name)", "reason": "\(reason)"])
         roster.lose(worker, reason)
+        late.remove(worker)
         link.close(.local(reason))
         parcels.orphanAll(of: worker)
         tell(.lost(worker: worker))
@@ -98,7 +99,7 @@ extension RemoteExperts {
             case .admitted(let index):
                 roster.seat(ready, at: index, epoch: control.rebalance.epoch, now: time.now())
                 hold(ready.link)
-                plan.set(speeds: control.speeds)
+                setSpeeds()
                 logger.info("worker takes part", metadata: ["worker": "\(name)"])
             case .refuse(let error):
                 try? ready.link.send(.failure(FailureReport(message: "\(error)", status: 64)))
@@ -109,10 +110,17 @@ extension RemoteExperts {
         carryOut(actions)
     }
 
+    /// A worker that is late gets only what nobody else holds.
+    func setSpeeds() {
+        var speeds = control.speeds
+        for worker in late where speeds.indices.contains(worker) { speeds[worker] *= Self.lateSpeed }
+        plan.set(speeds: speeds)
+    }
+
     private func publish(_ next: Placement) {
         guard next.epoch > placement.epoch else { return }
         placement = next
-        plan.set(speeds: control.speeds)
+        setSpeeds()
         logger.info("placement changed", metadata: ["epoch": "\(next.epoch)"])
     }
 
@@ -149,4 +157,7 @@ extension RemoteExperts {
         parcels.orphanAll(of: worker)
         logger.info("worker left", metadata: ["worker": "\(roster.members[worker].seat.name)"])
     }
+
+    /// Too slow for anything that another worker can do.
+    private static let lateSpeed = 1e-6
 }

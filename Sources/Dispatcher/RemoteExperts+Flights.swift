@@ -80,6 +80,7 @@ extension RemoteExperts {
         guard header.kind == .combine else {
             return hear(try ControlMessage(kind: header.kind, payload: payload), header, from: worker)
         }
+        if late.remove(worker) != nil { setSpeeds() }
         guard let parcel = parcels[header.flight], parcel.worker == worker else { return }
         let now = time.now()
         control.record(worker: worker, roster.noteCombine(header, of: parcel, now: now))
@@ -112,7 +113,10 @@ extension RemoteExperts {
     private func hedge(_ answers: Answers) {
         guard let question = answers.question else { return }
         let table = placement.table(layer: question.layer)
-        for identifier in parcels.identifiers(of: answers) {
+        let identifiers = parcels.identifiers(of: answers)
+        late.formUnion(identifiers.compactMap { parcels[$0]?.worker })
+        setSpeeds()
+        for identifier in identifiers {
             guard let parcel = parcels[identifier] else { continue }
             parcels.hedge(identifier)
             plan.build(

@@ -35,6 +35,26 @@ import Testing
         }
     }
 
+    @Test("a worker that hangs for a while holds up one step, where others hold what it holds")
+    func late() async throws {
+        try await Scene.play { scene in
+            let cluster = try ServedCluster(scene, names: [1, 2, 3])
+            let server = try await cluster.start(Self.model, [])
+            let expected = try await ServedCompletion.ask(cluster.httpPort)
+            cluster.signal(2, SIGSTOP)
+            let start = ContinuousClock.now
+            #expect(try await ServedCompletion.ask(cluster.httpPort).content == expected.content)
+            // 60 steps; a worker that is silent for 5 s counts as lost.
+            #expect(ContinuousClock.now - start < .seconds(3))
+            cluster.signal(2, SIGCONT)
+            #expect(try await ServedCompletion.ask(cluster.httpPort).content == expected.content)
+            let totals = try await cluster.status().totals
+            #expect(totals.hedgedPairs > 0 && totals.lostWorkers == 0, "\(totals)")
+            server.signal(SIGTERM)
+            #expect(try await server.end().status == 0)
+        }
+    }
+
     @Test("when nobody holds the experts requests wait, then fail with what is missing; all resume when one arrives")
     func lost() async throws {
         try await Scene.play { scene in

@@ -56,6 +56,8 @@ final class ServedCluster {
         try await settles { $0 == Set(wanted.map(Self.name)) }
     }
 
+    func signal(_ number: Int, _ signal: Int32) { workers[number]?.signal(signal) }
+
     func status() async throws -> ClusterStatus {
         let outcome = try await scene.run(["status", "--json"] + flags)
         return try #require(ClusterStatus(json: Array(outcome.output)), "\(outcome)")

@@ -31,7 +31,10 @@ typedef int16_t i16x16 __attribute__((vector_size(32)));
 typedef int8_t i8x16 __attribute__((vector_size(16)));
 typedef _Float16 f16x16 __attribute__((vector_size(32)));
 
-INLINE lanes lanes_fill(float value) { return (lanes){0} + value; }
+INLINE lanes lanes_fill(float value) {
+    return (lanes){value, value, value, value, value, value, value, value,
+                   value, value, value, value, value, value, value, value};
+}
 
 INLINE lanes lanes_load(const void *at) {
     lanes values;
@@ -73,6 +76,14 @@ INLINE float lanes_sum(lanes v) {
     f32x4 four = lanes_quarters(v);
     f32x4 two = four + __builtin_shufflevector(four, four, 2, 3, 2, 3);
     return two[0] + two[1];
+}
+
+// The trees of 4 vectors at once: element r is lanes_sum of vector r.
+INLINE f32x4 lanes_sums_of_four(lanes a, lanes b, lanes c, lanes d) {
+    f32x4 t0 = lanes_quarters(a), t1 = lanes_quarters(b), t2 = lanes_quarters(c), t3 = lanes_quarters(d);
+    f32x4 low = __builtin_shufflevector(t0, t1, 0, 1, 4, 5) + __builtin_shufflevector(t0, t1, 2, 3, 6, 7);
+    f32x4 high = __builtin_shufflevector(t2, t3, 0, 1, 4, 5) + __builtin_shufflevector(t2, t3, 2, 3, 6, 7);
+    return __builtin_shufflevector(low, high, 0, 2, 4, 6) + __builtin_shufflevector(low, high, 1, 3, 5, 7);
 }
 
 INLINE lanes lanes_f16(const void *at) {

@@ -1,13 +1,17 @@
 internal import CKernels
+internal import Foundation
 internal import Synchronization
 
 /// Where a team's loop is posted. `state` holds, in one word, the loop's number, whether it is open, and how many
 /// workers are in it: a worker enters only an open loop, and the caller leaves when all indices are taken, the loop is
 /// closed and the last worker is out. So nobody waits for a worker that slept through a loop.
 final class LoopBoard: @unchecked Sendable {
-    /// Rounds of `pause`, some 20 to 60 microseconds in all: longer than the gaps within a step, too short to hurt
-    /// others.
+    /// Rounds of `pause`, some 20 to 60 microseconds in all: longer than most gaps within a step.
     private static let spinRounds = 1000
+    /// Then rounds of yielding, some 200 microseconds if nobody else wants the processor: as long as the longest item
+    /// of a loop. A thread that sleeps is woken some 50 microseconds late on a virtual machine; a step has hundreds of
+    /// loops.
+    private static let yieldRounds = 500
     private static let open: UInt64 = 1 << 16
     private static let entered: UInt64 = open - 1
     private static let number: UInt64 = open << 1
@@ -80,6 +84,10 @@ final class LoopBoard: @unchecked Sendable {
         for _ in 0..<Self.spinRounds {
             if condition() { return }
             cohort_pause()
+        }
+        for _ in 0..<Self.yieldRounds {
+            if condition() { return }
+            sched_yield()
         }
         bed.sleep(until: condition)
     }

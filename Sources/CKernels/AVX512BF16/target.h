@@ -12,4 +12,4 @@ enum {
 };
 
 // Up to here widening weights anew for each tile beats a panel.
-enum { FEW_INPUTS = 16, FEW_INPUTS_F8 = 12 };
+enum { FEW_INPUTS = 16, FEW_INPUTS_F8 = 9 };

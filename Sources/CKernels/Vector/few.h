@@ -3,6 +3,15 @@
 
 #include "tile.h"
 
+INLINE void store_sums(const lanes totals[GROUP_ROWS], uint32_t count, float *output) {
+    if (GROUP_ROWS == 4 && count == 4) {
+        f32x4 sums = lanes_sums_of_four(totals[0], totals[1], totals[2], totals[GROUP_ROWS - 1]);
+        __builtin_memcpy(output, &sums, sizeof sums);
+    } else {
+        for (uint32_t r = 0; r < count; r++) output[r] = lanes_sum(totals[r]);
+    }
+}
+
 // output[t][r] = input row t * matrix row (first + r) for r < count <= GROUP_ROWS.
 INLINE void multiply_tile(enum order order, uint32_t dtype, uint32_t inputs, const cohort_matrix *matrix,
                          uint32_t first, uint32_t count, const uint8_t *input, size_t input_stride, float *output,
@@ -29,8 +38,7 @@ INLINE void multiply_tile(enum order order, uint32_t dtype, uint32_t inputs, con
         tile.input += (run.end - run.begin) * input_size(order);
         if (!scaled) break;
     }
-    for (uint32_t t = 0; t < inputs; t++)
-        for (uint32_t r = 0; r < count; r++) output[t * output_stride + r] = lanes_sum(totals[t][r]);
+    for (uint32_t t = 0; t < inputs; t++) store_sums(totals[t], count, output + t * output_stride);
 }
 
 static void multiply_few(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t count,

@@ -5,23 +5,39 @@
 #include "few.h"
 #include "panel.h"
 
-static __attribute__((noinline)) void product_in_order(enum order order, const cohort_matrix *matrix, uint32_t first,
-                                                       uint32_t row_count, const cohort_rows *input, float *output,
-                                                       size_t output_stride) {
-    const uint8_t *values = input->values;
+// The input rows are the inner loop: a group of matrix rows stays in the cache.
+static void product_of_few(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
+                           const cohort_rows *input, float *output, size_t output_stride) {
     const size_t stride = input->stride * input_size(order);
-    const bool blocks_fit = !matrix->scales || matrix->block_columns <= PANEL_STEPS * step_columns(order);
-    const bool few = input->count <= (matrix->scales ? FEW_INPUTS_F8 : FEW_INPUTS) || !blocks_fit;
-    const uint32_t group = few ? GROUP_ROWS : PANEL_ROWS;
-    for (uint32_t n = 0; n < row_count; n += group) {
-        const uint32_t rows = row_count - n < group ? row_count - n : group;
+    for (uint32_t n = 0; n < row_count; n += GROUP_ROWS) {
+        const uint32_t rows = row_count - n < GROUP_ROWS ? row_count - n : GROUP_ROWS;
         for (uint32_t t = 0, count; t < input->count; t += count) {
-            const uint32_t left = input->count - t;
-            count = few ? tile_inputs(left) : left < PANEL_INPUTS ? left : PANEL_INPUTS;
-            (few ? multiply_few : multiply_many)(order, matrix, first + n, rows, values + t * stride, stride, count,
-                                                 output + t * output_stride + n, output_stride);
+            count = tile_inputs(input->count - t);
+            multiply_few(order, matrix, first + n, rows, (const uint8_t *)input->values + t * stride, stride, count,
+                         output + t * output_stride + n, output_stride);
         }
     }
+}
+
+// The matrix rows are the inner loop: as many input rows stay in the second-level cache.
+static void product_of_many(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
+                            const cohort_rows *input, float *output, size_t output_stride) {
+    const size_t stride = input->stride * input_size(order);
+    for (uint32_t t = 0; t < input->count; t += PANEL_INPUTS) {
+        const uint32_t count = input->count - t < PANEL_INPUTS ? input->count - t : PANEL_INPUTS;
+        for (uint32_t n = 0; n < row_count; n += PANEL_ROWS) {
+            const uint32_t rows = row_count - n < PANEL_ROWS ? row_count - n : PANEL_ROWS;
+            multiply_many(order, matrix, first + n, rows, (const uint8_t *)input->values + t * stride, stride, count,
+                          output + t * output_stride + n, output_stride);
+        }
+    }
+}
+
+static void product_in_order(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
+                             const cohort_rows *input, float *output, size_t output_stride) {
+    const bool blocks_fit = !matrix->scales || matrix->block_columns <= PANEL_STEPS * step_columns(order);
+    const bool few = input->count <= (matrix->scales ? FEW_INPUTS_F8 : FEW_INPUTS) || !blocks_fit;
+    (few ? product_of_few : product_of_many)(order, matrix, first, row_count, input, output, output_stride);
 }
 
 void NAME(product)(const cohort_matrix *matrix, uint32_t first_row, uint32_t row_count, const cohort_rows *input,

@@ -54,9 +54,9 @@ INLINE lanes step(enum order order, lanes sum, lanes weights, lanes input) {
     return order == ORDER_PAIRS ? pairs_dot(sum, weights, input) : lanes_fma(weights, input, sum);
 }
 
-// The bus stands still while rows of a new group are being found: fetch them ahead, into the second-level cache.
+// The bus stands still while rows of a new group are being found: fetch them ahead.
 INLINE void prefetch(const uint8_t *at, size_t count) {
-    for (size_t line = 0; line < count; line += 64) __builtin_prefetch(at + line, 0, 2);
+    for (size_t line = 0; line < count; line += 64) __builtin_prefetch(at + line, 0, 3);
 }
 
 // What a tile multiplies: matrix rows and input rows, at the first column of a run.

@@ -42,14 +42,14 @@ import Testing
             let server = try await cluster.start(Self.model, [])
             let expected = try await ServedCompletion.ask(cluster.httpPort)
             cluster.signal(2, SIGSTOP)
-            let start = ContinuousClock.now
             #expect(try await ServedCompletion.ask(cluster.httpPort).content == expected.content)
-            // 60 steps; a worker that is silent for 5 s counts as lost.
-            #expect(ContinuousClock.now - start < .seconds(3))
             cluster.signal(2, SIGCONT)
             #expect(try await ServedCompletion.ask(cluster.httpPort).content == expected.content)
+            // The picture is drawn a few times a second.
+            try await Task.sleep(for: .seconds(1))
             let totals = try await cluster.status().totals
-            #expect(totals.hedgedPairs > 0 && totals.lostWorkers == 0, "\(totals)")
+            // There are 60 steps of several layers: every one would ask others for a pair or more.
+            #expect(1..<40 ~= totals.hedgedPairs, "\(totals)")
             server.signal(SIGTERM)
             #expect(try await server.end().status == 0)
         }

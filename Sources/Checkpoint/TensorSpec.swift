@@ -49,5 +49,5 @@ package struct TensorSpec: Equatable, Sendable {
     }
 
     package var elementCount: Int { shape.reduce(1, *) }
-    package var byteCount: Int { elementCount * dtype.byteSize }
+    package var byteCount: Int { dtype.byteCount(elementCount) }
 }

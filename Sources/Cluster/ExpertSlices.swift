@@ -22,9 +22,9 @@ struct ExpertSlices {
     private static func byteCount(of tensor: TensorSpec, columns: Range<Int>, block: BlockShape?) -> Int {
         let cutsColumns = tensor.part == .down
         let other = cutsColumns ? tensor.shape[0] : tensor.shape[1]
-        guard tensor.isScale, let block else { return columns.count * other * tensor.dtype.byteSize }
+        guard tensor.isScale, let block else { return tensor.dtype.byteCount(columns.count * other) }
         let side = cutsColumns ? block.columns : block.rows
         let blocks = (columns.upperBound - 1) / side - columns.lowerBound / side + 1
-        return blocks * other * tensor.dtype.byteSize
+        return tensor.dtype.byteCount(blocks * other)
     }
 }

@@ -66,7 +66,7 @@ struct ShardLoader: Sendable {
         let sum = Atomic<UInt64>(0)
         team.forEach(matrices.count) { index in
             let matrix = matrices[index]
-            let bytes = ((matrix.rows - 1) * matrix.rowStride + matrix.columns) * matrix.dtype.byteSize
+            let bytes = matrix.span
             var partial: UInt64 = 0
             for offset in stride(from: 0, to: bytes, by: Self.pageByteCount) {
                 partial &+= UInt64(matrix.weights.load(fromByteOffset: offset, as: UInt8.self))

@@ -21,22 +21,26 @@ INLINE void widen_run(enum order order, uint32_t dtype, const uint8_t *row, stru
     const uint32_t width = step_columns(order);
     uint32_t column = run.begin;
     for (; column + 2 * width <= run.end; column += 2 * width, output += 2)
-        load_two_weights(order, dtype, row + column * byte_size(dtype), output, output + 1);
+        load_two_weights(order, dtype, row + bytes_of(dtype, column), output, output + 1);
     for (; column + width <= run.end; column += width)
-        *output++ = load_weights(order, dtype, row + column * byte_size(dtype));
+        *output++ = load_weights(order, dtype, row + bytes_of(dtype, column));
     if (column < run.end)
-        *output = load_weights_part(order, dtype, row + column * byte_size(dtype), run.end - column);
+        *output = load_weights_part(order, dtype, row + bytes_of(dtype, column), run.end - column);
 }
 
 static void widen_run_of_any_dtype(enum order order, uint32_t dtype, const uint8_t *row, struct run run,
                                    lanes *output) {
     if (order == ORDER_PAIRS) {
         if (dtype == COHORT_BF16) return widen_run(ORDER_PAIRS, COHORT_BF16, row, run, output);
+        if (dtype == COHORT_I8) return widen_run(ORDER_PAIRS, COHORT_I8, row, run, output);
+        if (dtype == COHORT_I4) return widen_run(ORDER_PAIRS, COHORT_I4, row, run, output);
         return widen_run(ORDER_PAIRS, COHORT_F8_E4M3, row, run, output);
     }
     if (dtype == COHORT_F32) return widen_run(ORDER_LANES, COHORT_F32, row, run, output);
     if (dtype == COHORT_F16) return widen_run(ORDER_LANES, COHORT_F16, row, run, output);
     if (dtype == COHORT_BF16) return widen_run(ORDER_LANES, COHORT_BF16, row, run, output);
+    if (dtype == COHORT_I8) return widen_run(ORDER_LANES, COHORT_I8, row, run, output);
+    if (dtype == COHORT_I4) return widen_run(ORDER_LANES, COHORT_I4, row, run, output);
     return widen_run(ORDER_LANES, COHORT_F8_E4M3, row, run, output);
 }
 
@@ -70,15 +74,14 @@ static struct run fill_panel(struct panel *panel, enum order order, const cohort
 // Fetches what the next panel is made of while this one is in use: further columns from `run` on, or the next rows.
 static void prefetch_panel(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t rows,
                            struct run run) {
-    const size_t size = byte_size(matrix->dtype);
     const uint32_t most = PANEL_STEPS * step_columns(order);
     const bool row_ends = run.begin == run.end;
     const uint32_t begin = row_ends ? 0 : run.begin;
     const uint32_t left = matrix->columns - begin;
     if (row_ends && rows < PANEL_ROWS) return;
     for (uint32_t r = 0; r < rows; r++)
-        prefetch(weights_of_row(matrix, first + r + (row_ends ? PANEL_ROWS : 0)) + begin * size,
-                 (left < most ? left : most) * size);
+        prefetch(weights_of_row(matrix, first + r + (row_ends ? PANEL_ROWS : 0)) + bytes_of(matrix->dtype, begin),
+                 bytes_of(matrix->dtype, left < most ? left : most));
 }
 
 // totals[t][r] += input row t * panel row (first + r) for a tile of input rows and a group of panel rows.

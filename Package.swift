@@ -113,7 +113,7 @@ let package = Package(
                 "TestSupport", "Cluster", "HTTPAPI", .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
-        .tests("ClusterTests", ["Cluster", "Checkpoint", "TestSupport"], exclude: ["Fixtures"]),
+        .tests("ClusterTests", ["Cluster", "Checkpoint", "Kernels", "TestSupport"], exclude: ["Fixtures"]),
     ]
 )
 

@@ -77,9 +77,11 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Cluster", "Serving"], path: "Tests/TestSupport", swiftSettings: strict),
-        .tests("BenchTests", ["Bench", "Kernels", "Checkpoint", "Cluster"]),
+        .tests(
+            "BenchTests",
+            ["Bench", "Kernels", "Checkpoint", "Cluster", "Experts", "Model", "Serving", "TestSupport"]),
         .tests("KernelsTests", ["Kernels", "CKernels"]),
-        .tests("CheckpointTests", ["Checkpoint", "Kernels"], exclude: ["Fixtures"]),
+        .tests("CheckpointTests", ["Checkpoint", "Kernels", "TestSupport"], exclude: ["Fixtures"]),
         .tests("TokenizationTests", ["Tokenization"], exclude: ["Fixtures"]),
         .tests(
             "DispatcherTests",
@@ -113,7 +115,7 @@ let package = Package(
                 "TestSupport", "Cluster", "HTTPAPI", .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
-        .tests("ClusterTests", ["Cluster", "Checkpoint", "TestSupport"], exclude: ["Fixtures"]),
+        .tests("ClusterTests", ["Cluster", "Checkpoint", "Kernels", "TestSupport"], exclude: ["Fixtures"]),
     ]
 )
 

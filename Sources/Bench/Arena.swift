@@ -21,7 +21,7 @@ final class Arena {
     var byteCount: Int { memory.count * 8 }
     var bytes: UnsafeMutableRawPointer { UnsafeMutableRawPointer(memory.pointer) }
 
-    /// Fills the memory with numbers from 0.5 to 1 of both signs; for FP8 with any numbers but NaN.
+    /// Fills the memory with numbers from 0.5 to 1 of both signs; for FP8, INT8 and INT4 with any numbers but NaN.
     func fill(with dtype: WeightDType) {
         self.dtype = dtype
         let (kept, set) = Self.masks(dtype)
@@ -39,16 +39,15 @@ final class Arena {
 
     /// The `number`th matrix of this shape, round and round.
     func matrix(_ number: Int, rows: Int, columns: Int) -> WeightMatrix {
-        let size = rows * columns * dtype.byteSize
+        let size = dtype.byteCount(rows * columns)
         let place = bytes + number % max(byteCount / size, 1) * size
         let blocks = (columns + Self.block - 1) / Self.block
-        let isScaled = dtype == .f8e4m3
         return WeightMatrix(
             dtype: dtype, rows: rows, columns: columns, weights: UnsafeRawPointer(place),
-            scales: isScaled
+            scales: dtype.isScaled
                 ? BlockScales(
-                    values: UnsafePointer(scales.pointer), stride: blocks, blockRows: Self.block,
-                    blockColumns: Self.block) : nil, owner: memory)
+                    values: UnsafePointer(scales.pointer), stride: blocks,
+                    blockRows: dtype == .f8e4m3 ? Self.block : 1, blockColumns: Self.block) : nil, owner: memory)
     }
 
     /// Which random bits to keep in each word, and which to set.
@@ -59,11 +58,12 @@ final class Arena {
         case .f16: (0x83ff_83ff_83ff_83ff, 0x3800_3800_3800_3800)
         // The exponent's top bit is out: no code is NaN.
         case .f8e4m3: (0xbfbf_bfbf_bfbf_bfbf, 0)
+        case .int8, .int4: (.max, 0)
         }
     }
 
     static let chunkByteCount = 1 << 20
     private static let block = 128
-    /// Blocks of the largest matrix that is measured.
-    private static let mostScales = 1 << 14
+    /// As a matrix of R1's experts has them in INT8 and INT4, where each row has its own.
+    private static let mostScales = 7168 * 2048 / block
 }

@@ -25,7 +25,7 @@ package struct KernelBench {
             observe(measurement)
             measurements.append(measurement)
         }
-        for dtype in [WeightDType.f8e4m3, .bf16, .f16, .f32] {
+        for dtype in [WeightDType.f8e4m3, .int8, .int4, .bf16, .f16, .f32] {
             arena.fill(with: dtype)
             for narrow in [true, false] {
                 for (rows, columns) in [(Self.hidden, Self.width), (Self.width, Self.hidden)] {
@@ -51,12 +51,13 @@ package struct KernelBench {
                 input, by: arena.matrix(number, rows: rows, columns: columns), into: outputs.pointer)
         }
         let dtype = arena.dtype
+        let scales = dtype == .int8 || dtype == .int4 ? rows * columns / HeldDType.groupColumns : 0
         let values = inputRows * (columns * (narrow ? 2 : 4) + rows * 4)
         return KernelMeasurement(
             kernel: "product \(dtype.label) x \(narrow ? "bf16" : "f32")",
             shape: "\(rows)x\(columns), \(inputRows) row\(inputRows == 1 ? "" : "s")",
-            arithmetic: narrow && (dtype == .f8e4m3 || dtype == .bf16) ? .bf16 : .f32,
-            bytes: Double(rows * columns * dtype.byteSize + values),
+            arithmetic: narrow && dtype != .f16 && dtype != .f32 ? .bf16 : .f32,
+            bytes: Double(dtype.byteCount(rows * columns) + scales * 4 + values),
             operations: 2 * Double(rows) * Double(columns) * Double(inputRows), seconds: seconds.summary)
     }
 
@@ -164,6 +165,8 @@ extension WeightDType {
         case .f16: "f16"
         case .bf16: "bf16"
         case .f8e4m3: "fp8"
+        case .int8: "int8"
+        case .int4: "int4"
         }
     }
 }

@@ -11,9 +11,11 @@ package struct StepBytes: Sendable, Equatable {
     /// One token's row of the embedding.
     package let embeddingRow: Int
 
-    /// - Parameter cacheValueByteSize: 2 for a bf16 cache, 4 for f32.
-    package init(_ config: ModelConfig, cacheValueByteSize: Int) {
-        let layout = ModelLayout(config, includesMTP: false)
+    /// - Parameters:
+    ///   - held: what matrices are held as.
+    ///   - cacheValueByteSize: 2 for a bf16 cache, 4 for f32.
+    package init(_ config: ModelConfig, held: HeldDTypes = HeldDTypes(), cacheValueByteSize: Int) {
+        let layout = ModelLayout(config, includesMTP: false, held: held)
         let embedding = layout.byteCount { $0 == .embedding }
         let routed = layout.byteCount {
             if case .expert = $0 { true } else { false }

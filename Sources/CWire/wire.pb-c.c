@@ -1151,7 +1151,7 @@ const ProtobufCMessageDescriptor cohort__wire__model_shape__descriptor =
   (ProtobufCMessageInit) cohort__wire__model_shape__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cohort__wire__assignment__field_descriptors[12] =
+static const ProtobufCFieldDescriptor cohort__wire__assignment__field_descriptors[13] =
 {
   {
     "epoch",
@@ -1297,10 +1297,23 @@ static const ProtobufCFieldDescriptor cohort__wire__assignment__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "expert_dtype",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Assignment, expert_dtype),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cohort__wire__assignment__field_indices_by_name[] = {
   3,   /* field[3] = compute */
   0,   /* field[0] = epoch */
+  12,   /* field[12] = expert_dtype */
   5,   /* field[5] = hidden_size */
   7,   /* field[7] = maximum_rows */
   9,   /* field[9] = model */
@@ -1315,7 +1328,7 @@ static const unsigned cohort__wire__assignment__field_indices_by_name[] = {
 static const ProtobufCIntRange cohort__wire__assignment__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor cohort__wire__assignment__descriptor =
 {
@@ -1325,7 +1338,7 @@ const ProtobufCMessageDescriptor cohort__wire__assignment__descriptor =
   "Cohort__Wire__Assignment",
   "cohort.wire",
   sizeof(Cohort__Wire__Assignment),
-  12,
+  13,
   cohort__wire__assignment__field_descriptors,
   cohort__wire__assignment__field_indices_by_name,
   1,  cohort__wire__assignment__number_ranges,

@@ -99,20 +99,14 @@ package final class Checkpoint: Sendable {
 
     /// Asks the system to read the matrix's pages now; their neighbours stay on the disk.
     package func adviseWillNeed(_ matrix: WeightMatrix) {
-        SafetensorsFile.readAhead(matrix.weights, byteCount: Self.span(matrix))
+        SafetensorsFile.readAhead(matrix.weights, byteCount: matrix.span)
     }
 
     /// Says that the matrix is not needed any more, such as after a part of it was copied: it no longer counts as this
     /// process's memory. A matrix in memory of its own, such as a copied part, goes with its last reference instead.
     package func adviseDoNotNeed(_ matrix: WeightMatrix) {
         guard matrix.owner is MatrixOwner else { return }
-        SafetensorsFile.letGo(matrix.weights, byteCount: Self.span(matrix))
-    }
-
-    /// Bytes from the first element to the end of the last.
-    private static func span(_ matrix: WeightMatrix) -> Int {
-        guard matrix.rows > 0, matrix.columns > 0 else { return 0 }
-        return ((matrix.rows - 1) * matrix.rowStride + matrix.columns) * matrix.dtype.byteSize
+        SafetensorsFile.letGo(matrix.weights, byteCount: matrix.span)
     }
 }
 
@@ -203,7 +197,7 @@ extension Checkpoint {
         case .f32: return Self.load(bytes, UInt32.self) { Float(bitPattern: $0) }
         case .f16: return Self.load(bytes, UInt16.self) { Float(Float16(bitPattern: $0)) }
         case .bf16: return Self.load(bytes, UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
-        case .f8e4m3: throw notPlain(name, file)
+        case .f8e4m3, .int8, .int4: throw notPlain(name, file)
         }
     }
 

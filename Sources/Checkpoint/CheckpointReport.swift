@@ -139,6 +139,9 @@ extension CheckpointReport {
         return layer < config.denseLayerCount ? .dense : .experts
     }
 
+    /// What a report calls the role of a tensor.
+    static func roleName(_ spec: TensorSpec, _ config: ModelConfig) -> String { role(spec, config).rawValue }
+
     private static func role(_ spec: TensorSpec?, _ config: ModelConfig) -> RoleName {
         guard let spec else { return .other }
         if let layer = spec.role.layer, layer >= config.layerCount { return .mtp }

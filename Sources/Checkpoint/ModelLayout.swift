@@ -5,10 +5,12 @@ package struct ModelLayout: Sendable {
     package let config: ModelConfig
     package let tensors: [TensorSpec]
 
-    /// - Parameter includesMTP: whether the layers from `layerCount` on are listed too.
-    package init(_ config: ModelConfig, includesMTP: Bool = true) {
+    /// - Parameters:
+    ///   - includesMTP: whether the layers from `layerCount` on are listed too.
+    ///   - held: what matrices become when they are loaded; without it the layout is that of the files.
+    package init(_ config: ModelConfig, includesMTP: Bool = true, held: HeldDTypes = HeldDTypes()) {
         self.config = config
-        var builder = Builder(config: config)
+        var builder = Builder(config: config, held: held)
         builder.addAll(includesMTP: includesMTP)
         tensors = builder.tensors
     }
@@ -34,6 +36,7 @@ package struct ModelLayout: Sendable {
 extension ModelLayout {
     private struct Builder {
         let config: ModelConfig
+        let held: HeldDTypes
         var tensors: [TensorSpec] = []
 
         mutating func addAll(includesMTP: Bool) {
@@ -115,18 +118,26 @@ extension ModelLayout {
             _ name: String, _ rows: Int, _ columns: Int, _ role: TensorSpec.Role, _ part: TensorSpec.Part
         ) {
             guard let block = config.quantization else { return add(name, [rows, columns], role, part) }
-            add(name, [rows, columns], role, part, dtype: .f8e4m3)
-            let scale = block.scaleShape(rows: rows, columns: columns)
-            add(
-                TensorName.scale(of: name), [scale.rows, scale.columns], role, part, dtype: .f32, isScale: true)
+            add(name, [rows, columns], role, part, dtype: .f8e4m3, block: block)
         }
 
+        /// A tensor, and its scales if each `block` of it has one.
         private mutating func add(
             _ name: String, _ shape: [Int], _ role: TensorSpec.Role, _ part: TensorSpec.Part,
-            dtype: WeightDType = .bf16, isScale: Bool = false
+            dtype: WeightDType = .bf16, block: BlockShape? = nil
         ) {
+            var (dtype, block) = (dtype, block)
+            if shape.count == 2, let held = held.held(role, part), held.dtype != dtype {
+                dtype = held.dtype
+                block = dtype.isScaled ? BlockShape(rows: 1, columns: HeldDType.groupColumns) : nil
+            }
+            tensors.append(TensorSpec(name: name, shape: shape, dtype: dtype, role: role, part: part))
+            guard let block else { return }
+            let scale = block.scaleShape(rows: shape[0], columns: shape[1])
             tensors.append(
-                TensorSpec(name: name, shape: shape, dtype: dtype, role: role, part: part, isScale: isScale))
+                TensorSpec(
+                    name: TensorName.scale(of: name), shape: [scale.rows, scale.columns], dtype: .f32, role: role,
+                    part: part, scaleBlock: block))
         }
     }
 }

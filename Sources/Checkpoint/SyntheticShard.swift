@@ -14,7 +14,7 @@ struct SyntheticShard: Sendable {
         let tensor: SyntheticTensor
         let elements: Range<Int>
         let fileOffset: Int
-        var byteCount: Int { elements.count * tensor.spec.dtype.byteSize }
+        var byteCount: Int { tensor.spec.dtype.byteCount(elements.count) }
     }
 
     let name: String
@@ -54,7 +54,7 @@ struct SyntheticShard: Sendable {
         var pieces: [Piece] = []
         var fileOffset = header.count
         for tensor in tensors {
-            let byteSize = tensor.spec.dtype.byteSize
+            let byteSize = tensor.spec.dtype.byteCount(1)
             let step = Self.pieceByteCount / byteSize
             for start in stride(from: 0, to: tensor.spec.elementCount, by: step) {
                 let elements = start..<min(start + step, tensor.spec.elementCount)

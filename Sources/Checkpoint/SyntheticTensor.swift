@@ -28,7 +28,7 @@ struct SyntheticTensor: Sendable {
         switch spec.dtype {
         case .f8e4m3:
             fill(range, memory.assumingMemoryBound(to: UInt8.self), bits: 8, table: tables.codes)
-        case .f16: preconditionFailure("no layout names F16")
+        case .f16, .int8, .int4: preconditionFailure("nothing is stored as \(spec.dtype)")
         case .bf16:
             let values = memory.assumingMemoryBound(to: UInt16.self)
             fill(range, values, bits: 16, table: tables.bfloats(distribution))

@@ -24,6 +24,8 @@ package enum TensorDType: Hashable, Sendable, CustomStringConvertible {
         case .weight(.f16): "F16"
         case .weight(.bf16): "BF16"
         case .weight(.f8e4m3): "F8_E4M3"
+        case .weight(.int8): "INT8"
+        case .weight(.int4): "INT4"
         case .other(let name): name
         }
     }
@@ -31,7 +33,7 @@ package enum TensorDType: Hashable, Sendable, CustomStringConvertible {
     /// Bytes of one element; nil if unknown or not a whole number of bytes.
     var byteSize: Int? {
         switch self {
-        case .weight(let dtype): dtype.byteSize
+        case .weight(let dtype): dtype.byteCount(1)
         case .other(let name): Self.otherByteSizes[name]
         }
     }

@@ -40,8 +40,10 @@ package struct TensorSpec: Equatable, Sendable {
     package let dtype: WeightDType
     package let role: Role
     package let part: Part
-    /// Whether these are the block scales of the tensor of the same role and part.
-    package let isScale: Bool
+    /// If these are the scales of the tensor of the same role and part: the block that each of them belongs to.
+    package var scaleBlock: BlockShape?
+
+    package var isScale: Bool { scaleBlock != nil }
 
     /// Whether a routed expert needs it, and nothing else.
     package var isRouted: Bool {
@@ -49,5 +51,5 @@ package struct TensorSpec: Equatable, Sendable {
     }
 
     package var elementCount: Int { shape.reduce(1, *) }
-    package var byteCount: Int { elementCount * dtype.byteSize }
+    package var byteCount: Int { shape.dropLast().reduce(1, *) * dtype.byteCount(shape.last ?? 1) }
 }

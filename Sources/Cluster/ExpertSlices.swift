@@ -15,16 +15,21 @@ struct ExpertSlices {
         let tensors = layout.tensors.filter { $0.role == expert }
         columns = (0..<parallelism.tensor).map { parallelism.columns(rank: $0, of: width) }
         byteCounts = columns.map { run in
-            tensors.reduce(0) { $0 + Self.byteCount(of: $1, columns: run, block: config.quantization) }
+            tensors.reduce(0) { $0 + Self.byteCount(of: $1, columns: run) }
         }
     }
 
-    private static func byteCount(of tensor: TensorSpec, columns: Range<Int>, block: BlockShape?) -> Int {
+    private static func byteCount(of tensor: TensorSpec, columns: Range<Int>) -> Int {
         let cutsColumns = tensor.part == .down
         let other = cutsColumns ? tensor.shape[0] : tensor.shape[1]
-        guard tensor.isScale, let block else { return columns.count * other * tensor.dtype.byteSize }
+        guard let block = tensor.scaleBlock else {
+            return cutsColumns
+                ? other * tensor.dtype.byteCount(columns.count) : columns.count * tensor.dtype.byteCount(other)
+        }
         let side = cutsColumns ? block.columns : block.rows
-        let blocks = (columns.upperBound - 1) / side - columns.lowerBound / side + 1
-        return blocks * other * tensor.dtype.byteSize
+        // A slice that is converted when it is loaded begins with groups of its own.
+        let run = block.rows == 1 ? 0..<columns.count : columns
+        let blocks = (run.upperBound - 1) / side - run.lowerBound / side + 1
+        return tensor.dtype.byteCount(blocks * other)
     }
 }

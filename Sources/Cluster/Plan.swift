@@ -5,12 +5,16 @@ package struct Plan: Sendable {
     package let placement: Placement
     package let report: PlanReport
 
-    /// - Parameter wire: what rows, pairs and headers weigh.
-    package init(config: ModelConfig, input: PlanInput, wire: WireCost) throws(PlanError) {
+    /// - Parameters:
+    ///   - held: what matrices are held as.
+    ///   - wire: what rows, pairs and headers weigh.
+    package init(
+        config: ModelConfig, input: PlanInput, held: HeldDTypes = HeldDTypes(), wire: WireCost
+    ) throws(PlanError) {
         guard input.context <= config.maximumPositions else {
             throw .contextTooLong(context: input.context, maximum: config.maximumPositions)
         }
-        let layout = ModelLayout(config, includesMTP: false)
+        let layout = ModelLayout(config, includesMTP: false, held: held)
         let model = ModelBytes(layout)
         let affordable = Self.maximumCacheBytes / (input.context * model.cachePerToken)
         guard input.concurrency <= affordable else {

@@ -34,11 +34,12 @@ package struct Seating {
     /// - Parameters:
     ///   - applicants: by the placement's worker index.
     ///   - maximumRows: the most rows of one dispatch.
+    ///   - expertDType: what experts are held as; nil: as stored.
     /// - Throws: `CheckpointError` for any tensor of the model, also where only a worker would come upon it;
     ///   `PlanError` when experts are cut into more slices than they have columns.
     package init(
         _ checkpoint: Checkpoint, placement: Placement, compute: Compute, exchange: ExchangeDType, maximumRows: Int,
-        applicants: [Applicant]
+        expertDType: HeldDType? = nil, applicants: [Applicant]
     ) throws {
         let config = checkpoint.config
         let parallelism = placement.parallelism
@@ -50,7 +51,7 @@ package struct Seating {
         let shape = RowShape(hiddenSize: config.hiddenSize, dtype: exchange.onTheWire)
         let fingerprint = try checkpoint.fingerprint
         let folder = URL(fileURLWithPath: checkpoint.folder).path
-        let sliceBytes = try Self.sliceBytes(checkpoint, placement)
+        let sliceBytes = try Self.sliceBytes(checkpoint, placement, as: expertDType)
         let model = ModelShape(
             expertCount: config.expertCount, expertsPerToken: config.expertsPerToken,
             expertWidth: config.expertIntermediateSize,
@@ -58,7 +59,8 @@ package struct Seating {
             block: config.quantization.map { ModelShape.Block(rows: $0.rows, columns: $0.columns) })
         let welcome = Assignment(
             epoch: placement.epoch, modelPath: folder, modelFingerprint: fingerprint, compute: compute.rawValue,
-            rowShape: shape, tensorParallelSize: parallelism.tensor, maximumRows: maximumRows, slots: [], model: model)
+            rowShape: shape, tensorParallelSize: parallelism.tensor, maximumRows: maximumRows, slots: [], model: model,
+            expertDType: expertDType?.rawValue ?? "")
         seats = applicants.enumerated().map { worker, applicant in
             let slots = placement.slots(of: worker)
             var assignment = welcome
@@ -75,11 +77,14 @@ package struct Seating {
     }
 
     /// [tensor] bytes of a slice of an expert.
-    package static func sliceBytes(_ checkpoint: Checkpoint, _ placement: Placement) throws -> [Int] {
+    /// - Parameter held: what experts are held as; nil: as stored.
+    package static func sliceBytes(
+        _ checkpoint: Checkpoint, _ placement: Placement, as held: HeldDType? = nil
+    ) throws -> [Int] {
         let expert = try ExpertWeights(from: checkpoint, layer: placement.layers[0], expert: 0)
         let parallelism = placement.parallelism
         return (0..<parallelism.tensor).map { rank in
-            expert.byteCount / expert.width * parallelism.columns(rank: rank, of: expert.width).count
+            expert.byteCount(width: parallelism.columns(rank: rank, of: expert.width).count, as: held)
         }
     }
 

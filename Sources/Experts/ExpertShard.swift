@@ -1,4 +1,5 @@
 package import Checkpoint
+package import Kernels
 
 /// The routed experts that one process holds, found by layer and slice (expert and tensor-parallel rank).
 package final class ExpertShard: Sendable {
@@ -15,7 +16,7 @@ package final class ExpertShard: Sendable {
         layers = held
     }
 
-    /// Every expert of every given layer, whole.
+    /// Every expert of every given layer, whole, as stored.
     /// - Throws: `CheckpointError` when a tensor is missing or has another shape or dtype.
     package convenience init(allOf checkpoint: Checkpoint, layers: [Int]) throws {
         let count = checkpoint.config.expertCount
@@ -26,6 +27,29 @@ package final class ExpertShard: Sendable {
         }
         self.init(expertCount: count, tensorParallelSize: 1, holding: held)
     }
+
+    /// The same, converted on all threads of a team; a few of the originals stand in memory at a time.
+    package convenience init(
+        allOf checkpoint: Checkpoint, layers: [Int], as dtype: HeldDType, team: ThreadTeam
+    ) throws {
+        let count = checkpoint.config.expertCount
+        let converter = WeightConverter(team: team)
+        var held: [Int: [ExpertWeights?]] = [:]
+        for layer in layers {
+            var experts: [ExpertWeights] = []
+            for first in stride(from: 0, to: count, by: Self.batch) {
+                let batch = first..<min(first + Self.batch, count)
+                try ExpertWeights.readAhead(batch.map { (layer, $0) }, of: checkpoint)
+                let stored = try batch.map { try ExpertWeights(from: checkpoint, layer: layer, expert: $0) }
+                experts += ExpertWeights.converted(stored, to: dtype, by: converter, lettingGoOf: checkpoint)
+            }
+            held[layer] = experts
+        }
+        self.init(expertCount: count, tensorParallelSize: 1, holding: held)
+    }
+
+    /// Experts that are read from the disk and converted together: some 700 MB of R1's.
+    private static let batch = 16
 
     /// Slices of a layer, held here or not.
     package var sliceCount: Int { expertCount * tensorParallelSize }

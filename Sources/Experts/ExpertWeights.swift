@@ -50,7 +50,31 @@ package struct ExpertWeights: Sendable {
             })
     }
 
+    /// The same as `held`, each in memory of its own.
+    /// - Parameter checkpoint: where the originals were mapped from; it lets go of them.
+    package static func converted(
+        _ experts: [ExpertWeights], to held: HeldDType, by converter: WeightConverter,
+        lettingGoOf checkpoint: Checkpoint
+    ) -> [ExpertWeights] {
+        let matrices = converter.convert(
+            experts.flatMap { [$0.gate, $0.up, $0.down] }, to: held, release: checkpoint.adviseDoNotNeed)
+        return stride(from: 0, to: matrices.count, by: 3).map {
+            ExpertWeights(gate: matrices[$0], up: matrices[$0 + 1], down: matrices[$0 + 2])
+        }
+    }
+
     package var width: Int { gate.rows }
+
+    /// Bytes of a slice of `width` columns of this whole expert, once it is `held`; nil: as it is.
+    package func byteCount(width: Int, as held: HeldDType?) -> Int {
+        [(gate, width, gate.columns), (up, width, up.columns), (down, down.rows, width)].reduce(0) { sum, part in
+            let (matrix, rows, columns) = part
+            guard let held, held.dtype != matrix.dtype else {
+                return sum + matrix.byteCount / self.width * width
+            }
+            return sum + held.byteCount(rows: rows, columns: columns)
+        }
+    }
 
     package var byteCount: Int { gate.byteCount + up.byteCount + down.byteCount }
 }

@@ -28,6 +28,17 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         }
     }
 
+    /// Gives the memory of some bytes back, as far as whole pages lie inside; they read as zeros afterwards, or as they
+    /// were.
+    func discard(_ bytes: Range<Int>) {
+        guard mappedByteCount > 0 else { return }
+        let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
+        let base = UInt(bitPattern: pointer)
+        let first = (base + UInt(bytes.lowerBound) + page - 1) / page * page
+        let end = (base + UInt(bytes.upperBound)) / page * page
+        if first < end { madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_DONTNEED) }
+    }
+
     private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
         var memory: UnsafeMutableRawPointer?
         guard posix_memalign(&memory, 64, byteCount) == 0, let memory else {

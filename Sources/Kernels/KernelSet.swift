@@ -94,6 +94,20 @@ package struct KernelSet: Sendable {
     }
 }
 
+extension KernelSet {
+    /// Makes FP8, INT8 or INT4 of a row, with a scale for each group of columns.
+    /// - Parameters:
+    ///   - codes: `held.dtype.byteCount(count)` bytes.
+    ///   - scales: `held.scales(columns: count)` numbers.
+    package func quantize(
+        _ values: UnsafePointer<Float>, count: Int, to held: HeldDType, into codes: UnsafeMutableRawPointer,
+        scales: UnsafeMutablePointer<Float>
+    ) {
+        precondition(held.dtype.isScaled && HeldDType.groupColumns <= COHORT_LONGEST_GROUP)
+        table.quantize(values, UInt32(count), held.dtype.rawValue, UInt32(HeldDType.groupColumns), codes, scales)
+    }
+}
+
 extension Activations {
     fileprivate var table: cohort_rows {
         switch values {

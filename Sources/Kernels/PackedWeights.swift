@@ -14,12 +14,13 @@ extension WeightMatrix {
     package func copied() -> WeightMatrix {
         let grid = scales.map { blockGrid($0) }
         let packed = PackedWeights(
-            byteCount: byteCount, scaleCount: (grid?.rows.count ?? 0) * (grid?.columns.count ?? 0))
-        let rowByteCount = columns * dtype.byteSize
+            byteCount: rows * dtype.byteCount(columns), scaleCount: (grid?.rows.count ?? 0) * (grid?.columns.count ?? 0)
+        )
+        let rowByteCount = dtype.byteCount(columns)
         let bytes = UnsafeMutableRawPointer(packed.weights.pointer)
         for row in 0..<rows {
             (bytes + row * rowByteCount).copyMemory(
-                from: weights + row * rowStride * dtype.byteSize, byteCount: rowByteCount)
+                from: weights + dtype.byteCount(row * rowStride), byteCount: rowByteCount)
         }
         guard let scales, let grid else {
             return WeightMatrix(dtype: dtype, rows: rows, columns: columns, weights: bytes, owner: packed)

@@ -1,22 +1,40 @@
 internal import CKernels
 
-/// How a weight is stored, and stays stored: kernels widen it as they read.
+/// What weights are made of in memory: kernels widen them as they read. All but INT8 and INT4 are dtypes of stored
+/// weights too.
 package enum WeightDType: UInt32, Sendable, CaseIterable {
     case f32 = 0
     case f16 = 1
     case bf16 = 2
     case f8e4m3 = 3
+    /// A sign and a magnitude of 7 bits.
+    case int8 = 4
+    /// Two in a byte.
+    case int4 = 5
 
-    package var byteSize: Int {
+    /// Bytes of weights that stand side by side.
+    package func byteCount(_ count: Int) -> Int {
         switch self {
-        case .f32: 4
-        case .f16, .bf16: 2
-        case .f8e4m3: 1
+        case .f32: 4 * count
+        case .f16, .bf16: 2 * count
+        case .f8e4m3, .int8: count
+        case .int4: (count + 1) / 2
+        }
+    }
+
+    /// Elements from one row to the next where rows stand side by side: each begins with a byte of its own.
+    package func packedStride(_ columns: Int) -> Int { self == .int4 ? (columns + 1) / 2 * 2 : columns }
+
+    /// Whether weights have scales.
+    package var isScaled: Bool {
+        switch self {
+        case .f8e4m3, .int8, .int4: true
+        case .f32, .f16, .bf16: false
         }
     }
 }
 
-/// The block scales of an FP8 matrix: element (r, c) of the whole matrix is multiplied by
+/// The scales of a matrix, each for a block of it: element (r, c) of the whole matrix is multiplied by
 /// `values[r / blockRows, c / blockColumns]`.
 package struct BlockScales: @unchecked Sendable {
     /// [ceil(rows / blockRows), ceil(columns / blockColumns)], row-major, 4-byte aligned.
@@ -33,14 +51,14 @@ package struct BlockScales: @unchecked Sendable {
     }
 }
 
-/// A view of a weight [rows, columns] in its stored dtype. Immutable memory, kept alive by `owner`.
+/// A view of a weight [rows, columns]. Immutable memory, kept alive by `owner`.
 package struct WeightMatrix: @unchecked Sendable {
     package let dtype: WeightDType
     package let rows: Int
     package let columns: Int
     /// The first element; no alignment is assumed.
     package let weights: UnsafeRawPointer
-    /// Elements from one row to the next.
+    /// Elements from one row to the next; even for INT4.
     package let rowStride: Int
     package let scales: BlockScales?
     /// Where element (0, 0) stands in the block grid that `scales` starts with.
@@ -52,20 +70,32 @@ package struct WeightMatrix: @unchecked Sendable {
         dtype: WeightDType, rows: Int, columns: Int, weights: UnsafeRawPointer, rowStride: Int? = nil,
         scales: BlockScales? = nil, rowPhase: Int = 0, columnPhase: Int = 0, owner: AnyObject
     ) {
-        precondition((dtype == .f8e4m3) == (scales != nil), "FP8 weights, and only they, have block scales")
+        precondition(dtype.isScaled == (scales != nil), "weights of 8 bits and less, and only they, have scales")
+        precondition(
+            dtype != .int4 || ((rowStride ?? 0) | columnPhase | (scales?.blockColumns ?? 0)).isMultiple(of: 2),
+            "rows and blocks of INT4 begin with a byte of their own")
         self.dtype = dtype
         self.rows = rows
         self.columns = columns
         self.weights = weights
-        self.rowStride = rowStride ?? columns
+        self.rowStride = rowStride ?? dtype.packedStride(columns)
         self.scales = scales
         self.rowPhase = rowPhase
         self.columnPhase = columnPhase
         self.owner = owner
     }
 
-    /// Bytes of the weights alone, without their scales.
-    package var byteCount: Int { rows * columns * dtype.byteSize }
+    /// Bytes of the weights, with the scales where every row has its own. Those of large blocks are next to nothing.
+    package var byteCount: Int {
+        guard let scales, scales.blockRows == 1 else { return rows * dtype.byteCount(columns) }
+        let groups = (columnPhase % scales.blockColumns + columns + scales.blockColumns - 1) / scales.blockColumns
+        return rows * (dtype.byteCount(columns) + groups * MemoryLayout<Float>.size)
+    }
+
+    /// Bytes from the first weight to the end of the last.
+    package var span: Int {
+        rows > 0 && columns > 0 ? dtype.byteCount((rows - 1) * rowStride) + dtype.byteCount(columns) : 0
+    }
 
     /// A view of some rows and columns.
     package func slice(rows rowRange: Range<Int>? = nil, columns columnRange: Range<Int>? = nil) -> WeightMatrix {
@@ -73,7 +103,11 @@ package struct WeightMatrix: @unchecked Sendable {
         let columnRange = columnRange ?? 0..<columns
         precondition(rowRange.lowerBound >= 0 && rowRange.upperBound <= rows, "rows outside the matrix")
         precondition(columnRange.lowerBound >= 0 && columnRange.upperBound <= columns, "columns outside the matrix")
-        let offset = (rowRange.lowerBound * rowStride + columnRange.lowerBound) * dtype.byteSize
+        precondition(
+            dtype != .int4 || columnRange == 0..<columns
+                || columnRange.lowerBound.isMultiple(of: 2) && columnRange.upperBound.isMultiple(of: 2),
+            "two columns of INT4 share a byte")
+        let offset = dtype.byteCount(rowRange.lowerBound * rowStride + columnRange.lowerBound)
         return WeightMatrix(
             dtype: dtype, rows: rowRange.count, columns: columnRange.count, weights: weights + offset,
             rowStride: rowStride, scales: scales, rowPhase: rowPhase + rowRange.lowerBound,

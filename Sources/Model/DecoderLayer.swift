@@ -17,26 +17,28 @@ package struct DecoderLayer {
     private let feedForward: FeedForwardKind
 
     /// - Throws: `CheckpointError` when a tensor is missing or has another shape or dtype.
-    init(from checkpoint: Checkpoint, layer: Int) throws {
+    init(from weights: DenseWeights, layer: Int) throws {
+        let checkpoint = weights.checkpoint
         let config = checkpoint.config
+        try weights.readAhead(layer: layer)
         index = layer
         hiddenSize = config.hiddenSize
         let names = LayerTensorNames(layer: layer)
         attentionNorm = RMSNorm(
             gain: try checkpoint.vector(names.inputNorm, count: hiddenSize), epsilon: config.normEpsilon)
-        attention = try LatentAttention(from: checkpoint, layer: layer)
+        attention = try LatentAttention(from: weights, layer: layer)
         feedForwardNorm = RMSNorm(
             gain: try checkpoint.vector(names.postAttentionNorm, count: hiddenSize), epsilon: config.normEpsilon)
         guard layer >= config.denseLayerCount else {
             feedForward = .dense(
-                try FeedForward(from: checkpoint, names.dense, width: config.intermediateSize))
+                try FeedForward(from: weights, names.dense, width: config.intermediateSize))
             return
         }
         let width = config.sharedIntermediateSize
         feedForward = .mixture(
             try Router(from: checkpoint, layer: layer),
             shared: width == 0
-                ? nil : try FeedForward(from: checkpoint, names.sharedExpert, width: width))
+                ? nil : try FeedForward(from: weights, names.sharedExpert, width: width))
     }
 
     package var isMixture: Bool {

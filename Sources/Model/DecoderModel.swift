@@ -1,6 +1,6 @@
 package import Checkpoint
 package import Experts
-internal import Kernels
+package import Kernels
 
 /// All that the coordinator holds of a model: embedding, attention, routers, shared experts, dense layers and head.
 package final class DecoderModel {
@@ -13,27 +13,34 @@ package final class DecoderModel {
     /// The multi-token-prediction layer, where the checkpoint has one and it was asked for.
     package let prediction: PredictionLayer?
 
-    /// Maps every weight but the routed experts'.
-    /// - Parameter predicts: whether to load the MTP layer, if there is one.
+    /// Maps every weight but the routed experts', or converts it as it is loaded.
+    /// - Parameters:
+    ///   - predicts: whether to load the MTP layer, if there is one.
+    ///   - dtype: what matrices are held as; nil: as stored.
+    ///   - team: converts.
     /// - Throws: `CheckpointError` when a tensor is missing or has another shape or dtype.
-    package init(from checkpoint: Checkpoint, predicts: Bool = false) throws {
+    package init(
+        from checkpoint: Checkpoint, predicts: Bool = false, as dtype: HeldDType? = nil,
+        team: ThreadTeam = ThreadTeam(threads: 1)
+    ) throws {
         let config = checkpoint.config
         self.config = config
-        try checkpoint.readAhead(
-            ModelLayout(config, includesMTP: predicts).tensors.lazy.filter { !$0.isRouted }.map(\.name))
+        let weights = DenseWeights(checkpoint, as: dtype, includesMTP: predicts, team: team)
+        try weights.readAhead()
+        try weights.readAhead(layer: nil)
         embedding = try checkpoint.matrix(
             TensorName.embedding, rows: config.vocabularySize, columns: config.hiddenSize)
-        layers = try (0..<config.layerCount).map { try DecoderLayer(from: checkpoint, layer: $0) }
+        layers = try (0..<config.layerCount).map { try DecoderLayer(from: weights, layer: $0) }
         norm = RMSNorm(
             gain: try checkpoint.vector(TensorName.finalNorm, count: config.hiddenSize), epsilon: config.normEpsilon)
         head =
             config.tiedEmbeddings
-            ? embedding
-            : try checkpoint.matrix(TensorName.head, rows: config.vocabularySize, columns: config.hiddenSize)
+            ? weights.held([embedding], .head)[0]
+            : try weights.matrix(TensorName.head, rows: config.vocabularySize, columns: config.hiddenSize, .head)
         rotary = Rotary(config)
         prediction =
             predicts && config.mtpLayerCount > 0
-            ? try PredictionLayer(from: checkpoint, embedding: embedding, head: head) : nil
+            ? try PredictionLayer(from: weights, embedding: embedding, head: head) : nil
     }
 
     /// Layers that have a KV cache.

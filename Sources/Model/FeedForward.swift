@@ -7,11 +7,11 @@ struct FeedForward {
     private let up: WeightMatrix
     private let down: WeightMatrix
 
-    init(from checkpoint: Checkpoint, _ names: FeedForwardTensorNames, width: Int) throws {
-        let hidden = checkpoint.config.hiddenSize
-        gate = try checkpoint.matrix(names.gate, rows: width, columns: hidden)
-        up = try checkpoint.matrix(names.up, rows: width, columns: hidden)
-        down = try checkpoint.matrix(names.down, rows: hidden, columns: width)
+    init(from weights: DenseWeights, _ names: FeedForwardTensorNames, width: Int) throws {
+        let hidden = weights.checkpoint.config.hiddenSize
+        gate = try weights.matrix(names.gate, rows: width, columns: hidden, .gate)
+        up = try weights.matrix(names.up, rows: width, columns: hidden, .up)
+        down = try weights.matrix(names.down, rows: hidden, columns: width, .down)
     }
 
     /// output [rows, hidden] = down(silu(gate(input)) * up(input)).

@@ -22,24 +22,28 @@ struct LatentAttention {
     private let values: [WeightMatrix]
     private let output: WeightMatrix
 
-    init(from checkpoint: Checkpoint, layer: Int) throws {
+    init(from weights: DenseWeights, layer: Int) throws {
+        let checkpoint = weights.checkpoint
         config = checkpoint.config
         self.layer = layer
         let names = LayerTensorNames(layer: layer)
-        query = try Self.query(from: checkpoint, names)
-        latentDown = try checkpoint.matrix(
-            names.latentDown, rows: config.latentRank + config.ropeDimension, columns: config.hiddenSize)
+        query = try Self.query(from: weights, names)
+        latentDown = try weights.matrix(
+            names.latentDown, rows: config.latentRank + config.ropeDimension, columns: config.hiddenSize, .latentDown)
         latentNorm = RMSNorm(
             gain: try checkpoint.vector(names.latentNorm, count: config.latentRank), epsilon: Self.normEpsilon)
         let perHead = config.nopeDimension + config.valueDimension
         let up = try checkpoint.matrix(names.latentUp, rows: config.headCount * perHead, columns: config.latentRank)
         let config = config
-        keys = TransposedWeights.keys(of: up, heads: config.headCount, perHead: perHead, count: config.nopeDimension)
-        values = (0..<config.headCount).map { head in
-            up.slice(rows: head * perHead + config.nopeDimension..<(head + 1) * perHead)
-        }
-        output = try checkpoint.matrix(
-            names.output, rows: config.hiddenSize, columns: config.headCount * config.valueDimension)
+        keys = weights.held(
+            TransposedWeights.keys(of: up, heads: config.headCount, perHead: perHead, count: config.nopeDimension),
+            .latentUp)
+        values = weights.held(
+            (0..<config.headCount).map { head in
+                up.slice(rows: head * perHead + config.nopeDimension..<(head + 1) * perHead)
+            }, .latentUp)
+        output = try weights.matrix(
+            names.output, rows: config.hiddenSize, columns: config.headCount * config.valueDimension, .output)
     }
 
     /// Writes the rows' latents into the cache and attends: output [rows, hidden] = attention(hidden [rows, hidden]).
@@ -177,16 +181,17 @@ struct LatentAttention {
     private var queryWidth: Int { config.nopeDimension + config.ropeDimension }
     private var cacheWidth: Int { config.latentRank + config.ropeDimension }
 
-    private static func query(from checkpoint: Checkpoint, _ names: LayerTensorNames) throws -> Query {
+    private static func query(from weights: DenseWeights, _ names: LayerTensorNames) throws -> Query {
+        let checkpoint = weights.checkpoint
         let config = checkpoint.config
         let width = config.headCount * (config.nopeDimension + config.ropeDimension)
         guard let rank = config.queryRank else {
-            return .whole(try checkpoint.matrix(names.query, rows: width, columns: config.hiddenSize))
+            return .whole(try weights.matrix(names.query, rows: width, columns: config.hiddenSize, .query))
         }
         return .lowRank(
-            down: try checkpoint.matrix(names.queryDown, rows: rank, columns: config.hiddenSize),
+            down: try weights.matrix(names.queryDown, rows: rank, columns: config.hiddenSize, .queryDown),
             norm: RMSNorm(gain: try checkpoint.vector(names.queryNorm, count: rank), epsilon: normEpsilon),
-            up: try checkpoint.matrix(names.queryUp, rows: width, columns: rank))
+            up: try weights.matrix(names.queryUp, rows: width, columns: rank, .queryUp))
     }
 
     /// Fixed in the published code for the two norms inside attention, whatever rms_norm_eps says.

@@ -15,24 +15,25 @@ package struct PredictionLayer {
     private let head: WeightMatrix
 
     /// - Parameters: the main model's embedding and head serve where the checkpoint has no copies of them.
-    init(from checkpoint: Checkpoint, embedding mainEmbedding: WeightMatrix, head mainHead: WeightMatrix) throws {
+    init(from weights: DenseWeights, embedding mainEmbedding: WeightMatrix, head mainHead: WeightMatrix) throws {
+        let checkpoint = weights.checkpoint
         let config = checkpoint.config
         let names = LayerTensorNames(layer: config.layerCount)
         hiddenSize = config.hiddenSize
         func norm(_ name: String) throws -> RMSNorm {
             RMSNorm(gain: try checkpoint.vector(name, count: config.hiddenSize), epsilon: config.normEpsilon)
         }
-        func vocabulary(_ name: String, or main: WeightMatrix) throws -> WeightMatrix {
+        func vocabulary(_ name: String, or main: WeightMatrix, _ part: TensorSpec.Part) throws -> WeightMatrix {
             guard checkpoint.contains(name) else { return main }
-            return try checkpoint.matrix(name, rows: config.vocabularySize, columns: config.hiddenSize)
+            return try weights.matrix(name, rows: config.vocabularySize, columns: config.hiddenSize, part)
         }
-        layer = try DecoderLayer(from: checkpoint, layer: config.layerCount)
-        embedding = try vocabulary(names.mtpEmbedding, or: mainEmbedding)
+        layer = try DecoderLayer(from: weights, layer: config.layerCount)
+        embedding = try vocabulary(names.mtpEmbedding, or: mainEmbedding, .embedding)
         embeddingNorm = try norm(names.mtpEmbeddingNorm)
         hiddenNorm = try norm(names.mtpHiddenNorm)
-        join = try checkpoint.matrix(names.mtpJoin, rows: hiddenSize, columns: 2 * hiddenSize)
+        join = try weights.matrix(names.mtpJoin, rows: hiddenSize, columns: 2 * hiddenSize, .join)
         headNorm = try norm(names.mtpFinalNorm)
-        head = try vocabulary(names.mtpHead, or: mainHead)
+        head = try vocabulary(names.mtpHead, or: mainHead, .head)
     }
 
     /// workspace.residual [rows, hidden] = join([norm(embedding of the token), norm(hidden)]).

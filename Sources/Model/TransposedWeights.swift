@@ -16,7 +16,7 @@ final class TransposedWeights {
         precondition(matrix.rows == heads * perHead && matrix.rowPhase == 0 && matrix.columnPhase == 0)
         let (scaleRows, scaleColumns) = scaleGrid(of: matrix)
         let memory = TransposedWeights(
-            weightBytes: heads * count * matrix.columns * matrix.dtype.byteSize, scaleCount: scaleRows * scaleColumns)
+            weightBytes: matrix.dtype.byteCount(heads * count * matrix.columns), scaleCount: scaleRows * scaleColumns)
         let scales = matrix.scales.map { original in
             for row in 0..<scaleRows {
                 for column in 0..<scaleColumns {
@@ -30,7 +30,7 @@ final class TransposedWeights {
         return (0..<heads).map { head in
             let place =
                 UnsafeMutableRawPointer(memory.weights.pointer)
-                + head * count * matrix.columns * matrix.dtype.byteSize
+                + matrix.dtype.byteCount(head * count * matrix.columns)
             transpose(matrix.slice(rows: head * perHead..<head * perHead + count), into: place)
             return WeightMatrix(
                 dtype: matrix.dtype, rows: matrix.columns, columns: count, weights: UnsafeRawPointer(place),
@@ -47,7 +47,7 @@ final class TransposedWeights {
     }
 
     private static func transpose(_ matrix: WeightMatrix, into place: UnsafeMutableRawPointer) {
-        switch matrix.dtype.byteSize {
+        switch matrix.dtype.byteCount(1) {
         case 1: transpose(matrix, as: UInt8.self, into: place)
         case 2: transpose(matrix, as: UInt16.self, into: place)
         default: transpose(matrix, as: UInt32.self, into: place)

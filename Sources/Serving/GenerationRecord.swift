@@ -9,11 +9,26 @@ package final class GenerationRecord {
         package fileprivate(set) var weights: [[Float]] = []
     }
 
+    /// A token of the prompt as the model sees it coming.
+    package struct Likelihood: Sendable, Equatable {
+        /// Natural, over the whole vocabulary.
+        package let logProbability: Double
+        /// The token that was likeliest.
+        package let likeliest: Int
+
+        package init(logProbability: Double, likeliest: Int) {
+            self.logProbability = logProbability
+            self.likeliest = likeliest
+        }
+    }
+
     package let keeps: GenerationRequest.Keeps
     /// By layer.
     package private(set) var routing: [Int: LayerRouting] = [:]
     /// [positions * vocabulary]
     package private(set) var logits: [Float] = []
+    /// [prompt positions - 1], from the second token of the prompt on.
+    package private(set) var likelihoods: [Likelihood] = []
     /// [vocabulary]; empty when the checkpoint has no MTP layer.
     package internal(set) var predictionLogits: [Float] = []
     /// [prompt positions * hidden]
@@ -35,6 +50,8 @@ package final class GenerationRecord {
     func keepLogits(_ row: UnsafeBufferPointer<Float>) {
         if keeps.contains(.logits) { logits.append(contentsOf: row) }
     }
+
+    func keepLikelihood(_ likelihood: Likelihood) { likelihoods.append(likelihood) }
 
     func keepHidden(_ rows: UnsafeBufferPointer<Float>) {
         if keeps.contains(.prediction) { promptHidden.append(contentsOf: rows) }

@@ -19,6 +19,8 @@ package struct GenerationRequest: Sendable {
         package static let logits = Keeps(rawValue: 2)
         /// The MTP layer's logits for the step after the prompt.
         package static let prediction = Keeps(rawValue: 4)
+        /// How likely each token of the prompt is after those before it.
+        package static let likelihoods = Keeps(rawValue: 8)
     }
 
     package init(

@@ -13,6 +13,8 @@ final class SamplingHead {
         let index: Int
         let sequence: GenerationSequence
         let isLast: Bool
+        /// The token of the prompt that follows, where it matters how likely it is.
+        let next: Int?
     }
 
     init(model: DecoderModel) {
@@ -35,6 +37,12 @@ final class SamplingHead {
                 let vocabulary = UnsafeBufferPointer(
                     start: logits.pointer + offset * model.config.vocabularySize, count: model.config.vocabularySize)
                 row.sequence.record.keepLogits(vocabulary)
+                if let next = row.next {
+                    row.sequence.record.keepLikelihood(
+                        .init(
+                            logProbability: Double(vocabulary[next]) - sums.logSum(row: offset),
+                            likeliest: sums.indexOfLargest(row: offset)))
+                }
                 if row.isLast { sampled.append((row.sequence, sample(row.sequence, vocabulary, offset))) }
             }
         }
@@ -68,12 +76,20 @@ final class SamplingHead {
                 && part.segment.firstPosition + count == part.sequence.tokens.count
             for offset in 0..<count {
                 let isLast = reachesEnd && offset == count - 1
-                guard isLast || part.sequence.request.keeps.contains(.logits) else { continue }
-                rows.append(Row(index: first + offset, sequence: part.sequence, isLast: isLast))
+                let next = Self.next(part, offset)
+                guard isLast || next != nil || part.sequence.request.keeps.contains(.logits) else { continue }
+                rows.append(Row(index: first + offset, sequence: part.sequence, isLast: isLast, next: next))
             }
             first += count
         }
         return rows
+    }
+
+    private static func next(_ part: Scheduler.Part, _ offset: Int) -> Int? {
+        let request = part.sequence.request
+        let position = part.segment.firstPosition + offset + 1
+        guard request.keeps.contains(.likelihoods), position < request.promptIDs.count else { return nil }
+        return request.promptIDs[position]
     }
 
     private func compute(_ rows: ArraySlice<Row>, _ workspace: Workspace) {

@@ -30,10 +30,13 @@ package struct Assignment: Sendable, Equatable {
     package var model: ModelShape
     /// The worker to fetch the slots from; nil: they are read from the checkpoint.
     package var source: PeerAddress?
+    /// What the experts are held as, by its name on the command line; empty: as stored.
+    package var expertDType: String
 
     package init(
         epoch: UInt32, modelPath: String, modelFingerprint: [UInt8], compute: String, rowShape: RowShape,
-        tensorParallelSize: Int, maximumRows: Int, slots: [SlotGroup], model: ModelShape, source: PeerAddress? = nil
+        tensorParallelSize: Int, maximumRows: Int, slots: [SlotGroup], model: ModelShape, source: PeerAddress? = nil,
+        expertDType: String = ""
     ) {
         self.epoch = epoch
         self.modelPath = modelPath
@@ -45,6 +48,7 @@ package struct Assignment: Sendable, Equatable {
         self.slots = slots
         self.model = model
         self.source = source
+        self.expertDType = expertDType
     }
 }
 
@@ -61,7 +65,9 @@ extension Assignment {
                 tensorParallelSize: Int(raw.tensor_parallel_size), maximumRows: Int(raw.maximum_rows),
                 slots: try SlotGroupCoding.decoded(raw.slots, count: raw.n_slots),
                 model: try ModelShape(decoding: raw.model),
-                source: try PeerAddress(host: raw.source_host, port: raw.source_port))
+                source: try PeerAddress(host: raw.source_host, port: raw.source_port),
+                expertDType: try ProtobufField.text(
+                    raw.expert_dtype, field: "expert_dtype", limit: WireLimit.nameBytes))
         }
     }
 
@@ -80,6 +86,7 @@ extension Assignment {
             raw.model = memory.array([model.encoded])
             raw.source_host = try memory.string(source?.host ?? "", field: "source_host", limit: WireLimit.hostBytes)
             raw.source_port = UInt32(source?.port ?? 0)
+            raw.expert_dtype = try memory.string(expertDType, field: "expert_dtype", limit: WireLimit.nameBytes)
         }
     }
 }

@@ -1,5 +1,6 @@
 internal import Checkpoint
 internal import Cluster
+internal import Kernels
 internal import Wire
 
 extension [Assignment.SlotGroup] {
@@ -18,6 +19,17 @@ extension [Assignment.SlotGroup] {
             }
         }
         return slots
+    }
+}
+
+extension Assignment {
+    /// nil: as stored.
+    func heldDType() throws(WorkerError) -> HeldDType? {
+        guard !expertDType.isEmpty else { return nil }
+        guard let held = HeldDType(rawValue: expertDType) else {
+            throw .badAssignment("experts as \"\(expertDType)\"")
+        }
+        return held
     }
 }
 

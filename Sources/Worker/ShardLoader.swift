@@ -4,17 +4,20 @@ internal import Experts
 internal import Kernels
 internal import Synchronization
 
-/// Brings experts into memory, straight from the published files: maps them and reads every page, so that what is
-/// called ready is ready.
+/// Brings experts into memory, straight from the published files: maps them and reads every page, or converts them, so
+/// that what is called ready is ready.
 struct ShardLoader: Sendable {
     private let checkpoint: Checkpoint
     private let team: ThreadTeam
     private let tensorParallelSize: Int
+    private let dtype: HeldDType?
 
-    init(checkpoint: Checkpoint, team: ThreadTeam, tensorParallelSize: Int) {
+    /// - Parameter dtype: what experts are held as; nil: as stored.
+    init(checkpoint: Checkpoint, team: ThreadTeam, tensorParallelSize: Int, as dtype: HeldDType?) {
         self.checkpoint = checkpoint
         self.team = team
         self.tensorParallelSize = tensorParallelSize
+        self.dtype = dtype
     }
 
     /// - Parameters:
@@ -32,10 +35,9 @@ struct ShardLoader: Sendable {
             if tensorParallelSize == 1 {
                 try ExpertWeights.readAhead(part.map { ($0.layer, $0.expert) }, of: checkpoint)
             }
-            let experts = try part.map { FilledSlot(slot: $0, weights: try map($0)) }
-            read(experts.map(\.weights))
-            filled += experts
-            loaded += experts.reduce(0) { $0 + $1.weights.byteCount }
+            let experts = bring(try part.map(map))
+            filled += zip(part, experts).map { FilledSlot(slot: $0, weights: $1) }
+            loaded += experts.reduce(0) { $0 + $1.byteCount }
             try progress(loaded)
         }
         return filled
@@ -46,7 +48,7 @@ struct ShardLoader: Sendable {
         guard let first = slots.first else { return 0 }
         let expert = try ExpertWeights(from: checkpoint, layer: first.layer, expert: first.expert)
         return try slots.reduce(0) { sum, slot in
-            sum + expert.byteCount / expert.width * (try width(slot).count)
+            sum + expert.byteCount(width: try width(slot).count, as: dtype)
         }
     }
 
@@ -60,13 +62,23 @@ struct ShardLoader: Sendable {
         try ExpertWeights(from: checkpoint, layer: slot.layer, expert: slot.expert, width: try width(slot))
     }
 
+    /// Has what was mapped in memory, as it is to be held.
+    private func bring(_ experts: [ExpertWeights]) -> [ExpertWeights] {
+        guard let dtype else {
+            read(experts)
+            return experts
+        }
+        return ExpertWeights.converted(
+            experts, to: dtype, by: WeightConverter(team: team), lettingGoOf: checkpoint)
+    }
+
     /// Touches one byte of every page, on all threads.
     private func read(_ experts: [ExpertWeights]) {
         let matrices = experts.flatMap { [$0.gate, $0.up, $0.down] }
         let sum = Atomic<UInt64>(0)
         team.forEach(matrices.count) { index in
             let matrix = matrices[index]
-            let bytes = ((matrix.rows - 1) * matrix.rowStride + matrix.columns) * matrix.dtype.byteSize
+            let bytes = matrix.span
             var partial: UInt64 = 0
             for offset in stride(from: 0, to: bytes, by: Self.pageByteCount) {
                 partial &+= UInt64(matrix.weights.load(fromByteOffset: offset, as: UInt8.self))

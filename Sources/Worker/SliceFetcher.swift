@@ -5,24 +5,28 @@ internal import Kernels
 internal import Transport
 internal import Wire
 
-/// Fetches experts from another worker that holds them, bit for bit as they stand in the checkpoint, into memory of
-/// this process.
+/// Fetches experts from another worker that holds them, bit for bit as it has them, into memory of this
+/// process.
 struct SliceFetcher: Sendable {
     private let source: PeerAddress
     private let order: Assignment
+    private let held: HeldDType?
     private let worker: WorkerDescription
     private let secret: ClusterSecret
     private let time: any TimeSource
 
     /// - Parameters:
     ///   - order: says what the slots look like.
+    ///   - held: what experts are held as; nil: as stored.
     ///   - worker: how this worker presents itself; it must name the model's fingerprint.
     init(
-        from source: PeerAddress, order: Assignment, as worker: WorkerDescription, secret: ClusterSecret,
+        from source: PeerAddress, order: Assignment, held: HeldDType?, as worker: WorkerDescription,
+        secret: ClusterSecret,
         time: any TimeSource
     ) {
         self.source = source
         self.order = order
+        self.held = held
         self.worker = worker
         self.secret = secret
         self.time = time
@@ -100,22 +104,33 @@ struct SliceFetcher: Sendable {
         return received.weights
     }
 
-    /// Whether a slice is described as the model has it. The dtype is the sender's; FP8 has the model's blocks.
+    /// Whether a slice is described as the model has it, held as the order says.
     private func isShape(of slot: Slot, _ description: SliceDescription) -> Bool {
-        let hidden = order.rowShape.hiddenSize
+        let hidden = 0..<order.rowShape.hiddenSize
         let columns = order.model.columns(rank: slot.rank, of: order.tensorParallelSize)
-        func expected(
-            _ matrix: SliceDescription.Matrix, rows: Range<Int>, columns: Range<Int>
-        ) -> SliceDescription.Matrix {
-            let block = matrix.dtype == WeightDType.f8e4m3.rawValue ? order.model.block : nil
-            return SliceDescription.Matrix(
-                dtype: matrix.dtype, rows: rows.count, columns: columns.count, block: block,
-                rowPhase: block.map { rows.lowerBound % $0.rows } ?? 0,
-                columnPhase: block.map { columns.lowerBound % $0.columns } ?? 0)
+        return isMatrix(description.gate, rows: columns, columns: hidden)
+            && isMatrix(description.up, rows: columns, columns: hidden)
+            && isMatrix(description.down, rows: hidden, columns: columns)
+    }
+
+    /// The dtype of what is held as stored is the sender's; FP8 has the model's blocks, or its own where it was made.
+    private func isMatrix(_ matrix: SliceDescription.Matrix, rows: Range<Int>, columns: Range<Int>) -> Bool {
+        guard let dtype = WeightDType(rawValue: matrix.dtype),
+            held.map({ $0.dtype == dtype }) ?? (dtype != .int8 && dtype != .int4)
+        else { return false }
+        func isMatrix(_ block: ModelShape.Block?) -> Bool {
+            matrix
+                == SliceDescription.Matrix(
+                    dtype: matrix.dtype, rows: rows.count, columns: columns.count, block: block,
+                    rowPhase: block.map { rows.lowerBound % $0.rows } ?? 0,
+                    columnPhase: block.map { columns.lowerBound % $0.columns } ?? 0)
         }
-        return description.gate == expected(description.gate, rows: columns, columns: 0..<hidden)
-            && description.up == expected(description.up, rows: columns, columns: 0..<hidden)
-            && description.down == expected(description.down, rows: 0..<hidden, columns: columns)
+        guard dtype.isScaled else { return isMatrix(nil) }
+        if dtype == .f8e4m3, let block = order.model.block, isMatrix(block) { return true }
+        let made = SliceDescription.Matrix(
+            dtype: matrix.dtype, rows: rows.count, columns: columns.count,
+            block: ModelShape.Block(rows: 1, columns: HeldDType.groupColumns))
+        return held != nil && matrix == made
     }
 
     /// Chunks asked for ahead: while one is on the way the next is being sent.

@@ -13,7 +13,9 @@ struct SliceImage {
 
     /// nil for weights in a form that cannot be sent.
     init?(_ weights: ExpertWeights) {
-        matrices = [weights.gate, weights.up, weights.down].map { $0.rowStride == $0.columns ? $0 : $0.copied() }
+        matrices = [weights.gate, weights.up, weights.down].map {
+            $0.rowStride == $0.dtype.packedStride($0.columns) ? $0 : $0.copied()
+        }
         description = SliceDescription(
             gate: SliceDescription.Matrix(matrices[0]), up: SliceDescription.Matrix(matrices[1]),
             down: SliceDescription.Matrix(matrices[2]))
@@ -26,8 +28,10 @@ struct SliceImage {
         for (index, matrix) in matrices.enumerated() {
             guard let scales = matrix.scales, let grid = description.matrices[index].scaleGrid else { continue }
             let first = scales.values + matrix.rowPhase / scales.blockRows * scales.stride
-            let byteCount = grid.columns * MemoryLayout<Float>.size
-            for row in 0..<grid.rows {
+            // Rows of scales that lie side by side are one piece.
+            let isWhole = grid.columns == scales.stride
+            let byteCount = (isWhole ? grid.rows : 1) * grid.columns * MemoryLayout<Float>.size
+            for row in 0..<(isWhole ? 1 : grid.rows) {
                 let start = first + row * scales.stride + matrix.columnPhase / scales.blockColumns
                 pieces.append(
                     (

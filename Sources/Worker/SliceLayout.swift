@@ -20,10 +20,10 @@ struct SliceLayout {
         }
         var weights: [Range<Int>] = []
         for matrix in description.matrices {
-            guard let dtype = WeightDType(rawValue: matrix.dtype), (dtype == .f8e4m3) == (matrix.block != nil) else {
+            guard let dtype = WeightDType(rawValue: matrix.dtype), dtype.isScaled == (matrix.block != nil) else {
                 return nil
             }
-            weights.append(place(matrix.rows * matrix.columns * dtype.byteSize))
+            weights.append(place(matrix.rows * dtype.byteCount(matrix.columns)))
         }
         self.weights = weights
         scales = description.matrices.map { matrix in

@@ -27,15 +27,18 @@ struct SlotSources: Sendable {
     /// - Parameter slots: those of the order that are not held yet.
     func fill(for order: Assignment, _ slots: [Slot]) throws(WorkerError) -> SlotFiller.Fill {
         guard !slots.isEmpty else { return { _, _ in [] } }
+        let held = try order.heldDType()
         if let source = order.source {
             var worker = worker
             worker.modelFingerprint = order.modelFingerprint
-            let fetcher = SliceFetcher(from: source, order: order, as: worker, secret: secret, time: time)
+            let fetcher = SliceFetcher(
+                from: source, order: order, held: held, as: worker, secret: secret, time: time)
             return { try fetcher.fetch($0, isWanted: $1) }
         }
         guard let checkpoint else { throw .noCheckpoint(path: order.modelPath) }
         let loader = ShardLoader(
-            checkpoint: checkpoint, team: ThreadTeam(threads: 1), tensorParallelSize: order.tensorParallelSize)
+            checkpoint: checkpoint, team: ThreadTeam(threads: 1), tensorParallelSize: order.tensorParallelSize,
+            as: held)
         return { try loader.load($0, isWanted: $1) }
     }
 

@@ -15,6 +15,7 @@ extension WorkerService {
             throw WorkerError.badAssignment("the arithmetic \"\(assignment.compute)\" is unknown")
         }
         try check(assignment)
+        _ = try assignment.heldDType()
         let sources = SlotSources(
             checkpoint: try checkpoint(for: assignment, folder), worker: description(fingerprint: []), secret: secret,
             time: time)
@@ -67,7 +68,8 @@ extension WorkerService {
         var held = HeldExperts(expertCount: assignment.model.expertCount, tensorParallelSize: ranks)
         let slots = try assignment.slots.slots(of: assignment.model, tensorParallelSize: ranks)
         guard let checkpoint, !slots.isEmpty else { return held }
-        let loader = ShardLoader(checkpoint: checkpoint, team: team, tensorParallelSize: ranks)
+        let loader = ShardLoader(
+            checkpoint: checkpoint, team: team, tensorParallelSize: ranks, as: try assignment.heldDType())
         let total = try loader.byteCount(of: slots)
         held.add(
             try loader.load(

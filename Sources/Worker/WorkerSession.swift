@@ -109,7 +109,8 @@ extension WorkerSession {
     func fill(_ order: Assignment, number: UInt64, on link: any Link) throws {
         do {
             guard order.tensorParallelSize == assignment.tensorParallelSize, order.model == assignment.model,
-                order.rowShape == assignment.rowShape, order.modelFingerprint == assignment.modelFingerprint
+                order.rowShape == assignment.rowShape, order.modelFingerprint == assignment.modelFingerprint,
+                order.expertDType == assignment.expertDType
             else { throw WorkerError.badAssignment("order \(number) is for another model or another way to cut it") }
             let slots = try slots(of: order.slots).filter { !held.holds($0) }
             guard filler.fill(slots, order: number, by: try sources.fill(for: order, slots)) else {

@@ -21,6 +21,9 @@ struct BenchDecodeCommand: ParsableCommand {
     @Argument(help: "The checkpoint folder.")
     var model: String
 
+    @OptionGroup(title: "Weights")
+    var weights: WeightOptions
+
     @Option(help: "Sequences decoded together, as in 1,8,32.")
     var batch = CountList([1, 8, 32])
 
@@ -72,11 +75,11 @@ struct BenchDecodeCommand: ParsableCommand {
     func run() throws {
         let checkpoint = try Checkpoint(folder: model)
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: compute)
-        let decoder = try DecoderModel(from: checkpoint)
+        let decoder = try DecoderModel(from: checkpoint, as: weights.denseDType, team: processor.team)
         let deployed = Deployment.Model(
             checkpoint: checkpoint, processor: processor, exchange: .standard(for: compute),
             expertLayers: Array(decoder.config.denseLayerCount..<decoder.config.layerCount),
-            maximumTokens: prefillChunk)
+            maximumTokens: prefillChunk, expertDType: weights.expertDType)
         let memory = MemoryReading(processor)
         let lines = try local.values.flatMap { count in
             let deployment = try deploy(deployed, workers: count)
@@ -123,7 +126,8 @@ struct BenchDecodeCommand: ParsableCommand {
         let engine = Engine(
             model: decoder, experts: deployment.experts, processor: processor,
             limits: .init(prefillChunk: prefillChunk, cachePositions: positions))
-        let bytes = StepBytes(decoder.config, cacheValueByteSize: compute == .fast ? 2 : 4)
+        let bytes = StepBytes(
+            decoder.config, held: weights.held, cacheValueByteSize: compute == .fast ? 2 : 4)
         let before = memory.bandwidth()
         let outcomes = try (0..<runs).map {
             try run.measure(engine, vocabularySize: decoder.config.vocabularySize, bytes: bytes, seed: $0)

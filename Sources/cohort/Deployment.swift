@@ -27,6 +27,8 @@ final class Deployment {
         let expertLayers: [Int]
         /// The most tokens of one dispatch.
         let maximumTokens: Int
+        /// What experts are held as; nil: as stored.
+        var expertDType: HeldDType?
 
         /// Spreads the experts over workers, in proportion to their weights or as the policy says.
         fileprivate func seating(
@@ -40,7 +42,7 @@ final class Deployment {
                 try recorded(behavior, uniform, names: applicants.map(\.name)) ?? dealt(behavior, uniform, memoryBytes)
             return try Seating(
                 checkpoint, placement: placement, compute: processor.compute, exchange: exchange,
-                maximumRows: maximumTokens, applicants: applicants)
+                maximumRows: maximumTokens, expertDType: expertDType, applicants: applicants)
         }
 
         /// The placement of a record, where it is one of this cluster.
@@ -64,14 +66,19 @@ final class Deployment {
             if policy.redundantExperts == 0, behavior.record == nil { return uniform }
             return try uniform.dealt(
                 by: policy, memoryBytes: memoryBytes,
-                sliceBytes: try Seating.sliceBytes(checkpoint, uniform), loads: behavior.record?.statistics.loads())
+                sliceBytes: try Seating.sliceBytes(checkpoint, uniform, as: expertDType),
+                loads: behavior.record?.statistics.loads())
         }
     }
 
     /// Every expert in this process.
     init(local model: Model) throws {
         let config = model.checkpoint.config
-        let shard = try ExpertShard(allOf: model.checkpoint, layers: model.expertLayers)
+        let shard =
+            try model.expertDType.map {
+                try ExpertShard(
+                    allOf: model.checkpoint, layers: model.expertLayers, as: $0, team: model.processor.team)
+            } ?? ExpertShard(allOf: model.checkpoint, layers: model.expertLayers)
         experts = LocalExperts(
             shard: shard, processor: model.processor, hiddenSize: config.hiddenSize,
             expertsPerToken: config.expertsPerToken, maximumTokens: model.maximumTokens, exchange: model.exchange)

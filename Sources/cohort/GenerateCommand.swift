@@ -67,7 +67,9 @@ struct GenerateCommand: ParsableCommand {
         try Engine.validate(request, for: checkpoint.config, cachePositions: .max)
         let logits = try dumpLogits.map { try LogitsFile(path: $0) }
         let processor = options.processor()
-        let decoder = try DecoderModel(from: checkpoint, predicts: keeps.contains(.prediction))
+        let decoder = try DecoderModel(
+            from: checkpoint, predicts: keeps.contains(.prediction), as: options.weights.denseDType,
+            team: processor.team)
         let positions = request.promptIDs.count + maxTokens
         var behavior = ClusterBehavior.still
         behavior.record = try options.cluster.record()

@@ -15,6 +15,9 @@ struct ModelOptions: ParsableArguments {
     @OptionGroup(title: "Cluster")
     var cluster: ClusterOptions
 
+    @OptionGroup(title: "Weights")
+    var weights: WeightOptions
+
     @Option(help: "Arithmetic: f32, or fast (bf16 into products, f32 accumulation).")
     var compute = Compute.fast
 
@@ -52,7 +55,8 @@ struct ModelOptions: ParsableArguments {
         let layerCount = config.layerCount + (decoder.prediction == nil ? 0 : 1)
         let model = Deployment.Model(
             checkpoint: checkpoint, processor: processor, exchange: .standard(for: compute),
-            expertLayers: Array(config.denseLayerCount..<layerCount), maximumTokens: prefillChunk)
+            expertLayers: Array(config.denseLayerCount..<layerCount), maximumTokens: prefillChunk,
+            expertDType: weights.expertDType)
         if let file = cluster.cluster {
             let config = try ClusterConfig(file: file)
             let parallelism = try Parallelism(

@@ -26,6 +26,9 @@ struct PlanCommand: ParsableCommand {
     @Option(help: "Workers that share out a stage's experts, counted in whole experts.")
     var expertParallelSize: Int?
 
+    @OptionGroup(title: "Weights")
+    var weights: WeightOptions
+
     @Option(help: "Sequences decoded together.")
     var concurrency = 8
 
@@ -51,7 +54,7 @@ struct PlanCommand: ParsableCommand {
         let wire = WireCost(
             valueByteSize: ExchangeDType.standard(for: .fast).byteSize, pairByteSize: ExpertPair.byteCount,
             headerByteSize: FrameHeader.byteCount)
-        let report = try Plan(config: config, input: input, wire: wire).report
+        let report = try Plan(config: config, input: input, held: weights.held, wire: wire).report
         try StandardStream.output((json ? try report.json() : PlanText(report).description) + "\n")
     }
 

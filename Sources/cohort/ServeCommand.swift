@@ -82,7 +82,7 @@ struct ServeCommand: AsyncParsableCommand {
         let checkpoint = try Checkpoint(folder: options.model)
         let text = try ModelText(folder: options.model)
         let processor = options.processor()
-        let decoder = try DecoderModel(from: checkpoint)
+        let decoder = try DecoderModel(from: checkpoint, as: options.weights.denseDType, team: processor.team)
         notifier.notify(status: "waiting until every expert is held")
         let deployment = try options.deploy(
             checkpoint, decoder, processor,

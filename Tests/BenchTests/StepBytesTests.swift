@@ -36,6 +36,14 @@ import Testing
         #expect(StepBytes(try Self.config(quantized: false), cacheValueByteSize: 2).expert == 2 * 3 * 256 * 128)
     }
 
+    @Test("what experts are held as is what a step reads of them")
+    func heldExpertBytes() throws {
+        let bytes = StepBytes(
+            try Self.config(quantized: true), held: HeldDTypes(expert: .int4), cacheValueByteSize: 2)
+        // Rows of 256 and of 128 columns, a scale for each 128.
+        #expect(bytes.expert == 3 * 256 * 128 / 2 + 2 * 128 * 2 * 4 + 256 * 4)
+    }
+
     @Test("every step reads the coordinator's matrices, all but the embedding, and no expert")
     func coordinatorBytes() throws {
         let bytes = StepBytes(try Self.config(quantized: false), cacheValueByteSize: 2)

@@ -63,4 +63,26 @@ internal import Testing
         #expect(routed == layout.expertByteCount * 8 * 3)
         #expect(routed + others == layout.byteCount)
     }
+
+    @Test("what is held as another dtype is every matrix but router, embedding and norms")
+    func heldDTypes() throws {
+        let config = try ModelConfig(folder: SampleConfig.r1Folder)
+        let held = ModelLayout(config, held: HeldDTypes(expert: .int8, dense: .int4)).tensors
+        let stored = ModelLayout(config).tensors
+        #expect(held.filter { !$0.isScale }.map(\.name) == stored.filter { !$0.isScale }.map(\.name))
+        for tensor in held where !tensor.isScale {
+            let expected: WeightDType
+            switch tensor.part {
+            case .embedding, .norm, .router: expected = .bf16
+            case .routerBias: expected = .f32
+            case .head, .latentDown, .latentUp: expected = .int8
+            default: expected = tensor.isRouted ? .int8 : .int4
+            }
+            #expect(tensor.dtype == expected, "\(tensor.name)")
+        }
+        for (tensor, scale) in zip(held, held.dropFirst()) where scale.isScale {
+            #expect(scale.shape == [tensor.shape[0], (tensor.shape[1] + 127) / 128], "\(tensor.name)")
+        }
+        #expect(held.filter(\.isScale).count == held.count { !$0.isScale && $0.dtype.isScaled })
+    }
 }

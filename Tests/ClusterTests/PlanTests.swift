@@ -1,6 +1,7 @@
 import Checkpoint
 import Cluster
 import Foundation
+import Kernels
 import Testing
 
 @Suite struct PlanTests {
@@ -34,6 +35,37 @@ import Testing
         #expect(report.coordinator.weightBytes == model.weightBytes - model.routedBytes)
         #expect(report.coordinator.kvBytes == 8 * 4096 * 70_272)
         #expect(report.workers.map(\.weightBytes) == Array(repeating: 163_517_104_128, count: 4))
+    }
+
+    @Test("R1's bytes follow what its weights are held as")
+    func heldBytes() throws {
+        let stored = try Self.report(Fixtures.r1(), .init(expert: 4))
+        func held(_ expert: HeldDType?, _ dense: HeldDType?, _ options: PlanInput.Options) throws -> PlanReport {
+            let held = HeldDTypes(expert: expert, dense: dense)
+            return try Plan(
+                config: Fixtures.r1(), input: PlanInput(options: options), held: held, wire: Self.bf16
+            ).report
+        }
+        // 4 bits for each weight, 32 for each 128.
+        let int4 = try held(.int4, nil, .init(expert: 4))
+        #expect(int4.model.expertBytes == 3 * 2048 * 7168 / 2 + 3 * 2048 * 7168 / 128 * 4)
+        #expect(int4.coordinator.weightBytes == stored.coordinator.weightBytes)
+        #expect(int4.workers.allSatisfy { $0.weightBytes == 58 * 64 * int4.model.expertBytes })
+        // Slices begin with groups of their own.
+        let sliced = try held(.int4, nil, .init(tensor: 3))
+        let widths = [683, 683, 682]
+        #expect(
+            sliced.workers.map(\.weightBytes)
+                == widths.map { width in
+                    58 * 256
+                        * (2 * width * (3584 + 56 * 4) + 7168 * ((width + 1) / 2 + (width + 127) / 128 * 4))
+                })
+        let same = try held(.fp8, .fp8, .init(expert: 4))
+        #expect(same.model.routedBytes == stored.model.routedBytes)
+        // The head is bf16 as published.
+        #expect(same.coordinator.weightBytes < stored.coordinator.weightBytes - 129_280 * 7168 * 9 / 10)
+        let wide = try held(.bf16, .bf16, .init(expert: 4))
+        #expect(wide.model.expertBytes == 6 * 2048 * 7168)
     }
 
     @Test("R1 at TP 8, PP 2, EP 4 on 64 workers has 29 + 29 layers, 64 slices of 256 columns, and nothing left over")

@@ -18,6 +18,25 @@ import Testing
         }
     }
 
+    @Test("inspect states the error of other dtypes, and bench quality the perplexity ratio")
+    func heldDTypes() async throws {
+        try await Scene.play { scene in
+            let inspected = try await scene.run(["inspect", Self.model, "--expert-dtype", "int4", "--json"])
+            let report = try #require(try JSONSerialization.jsonObject(with: inspected.output) as? [String: Any])
+            let groups = try #require(report["held"] as? [[String: Any]])
+            #expect(groups.allSatisfy { $0["dtype"] as? String == "int4" } && !groups.isEmpty)
+            let quality = try await scene.run(
+                ["bench", "quality", Self.model, "--prompt-ids", "1,2,3,4", "--expert-dtype", "int8", "--json"])
+            let measured = try #require(try JSONSerialization.jsonObject(with: quality.output) as? [String: Any])
+            #expect((measured["lines"] as? [[String: Any]])?.map { $0["experts"] as? String } == ["stored", "int8"])
+            #expect(measured["tokens"] as? Int == 3)
+            let wrong = try await scene.run(["bench", "quality", Self.model, "--expert-dtype", "int3"])
+            #expect(wrong.status == 64 && wrong.output.isEmpty, "\(wrong)")
+            let short = try await scene.run(["bench", "quality", Self.model, "--prompt-ids", "1"])
+            #expect(short.status == 64 && short.errorLines.count == 1, "\(short)")
+        }
+    }
+
     @Test("plan refuses what does not fit, and says what is short")
     func plan() async throws {
         try await Scene.play { scene in

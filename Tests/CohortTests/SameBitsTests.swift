@@ -34,6 +34,14 @@ import Testing
         try await expectSame([0, 1, 2, 3, 5, 8].map { ["--local", "\($0)", "--compute", compute] })
     }
 
+    @Test("with converted weights, over any number of workers", arguments: ["int8", "int4"])
+    func converted(_ dtype: String) async throws {
+        let dtypes = ["--expert-dtype", dtype, "--dense-dtype", dtype]
+        try await expectSame([0, 1, 3].map { ["--local", "\($0)"] + dtypes })
+        let slices = ["--tensor-parallel-size", "2"]
+        try await expectSame([2, 3].map { ["--local", "\($0)"] + slices + dtypes })
+    }
+
     @Test("over one stage or two")
     func stages() async throws {
         try await expectSame(

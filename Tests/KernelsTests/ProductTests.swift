@@ -5,6 +5,14 @@ import Testing
     static let widths = [1, 2, 15, 16, 17, 31, 32, 33, 64, 100, 127, 128, 129, 500, 576, 1100]
     static let blocks = [[128, 128], [32, 48], [1, 16], [3, 5], [1, 1], [2, 4000]]
 
+    private static func blocks(of dtype: WeightDType) -> [[Int]] {
+        switch dtype {
+        case .f8e4m3, .int8: blocks
+        case .int4: blocks.filter { $0[1].isMultiple(of: 2) }
+        case .f32, .f16, .bf16: [[1, 1]]
+        }
+    }
+
     /// Shapes around the lane width, every dtype and block, phases, few and many rows.
     private static func forEachCase(
         seed: Int, exponents: ClosedRange<Int>, scaleExponents: ClosedRange<Int>,
@@ -13,13 +21,13 @@ import Testing
         var numbers = RandomNumbers(seed: seed)
         for width in widths {
             for dtype in WeightDType.allCases {
-                for block in dtype == .f8e4m3 ? blocks : [[1, 1]] {
+                for block in blocks(of: dtype) {
                     let phased = Bool.random(using: &numbers)
                     let shape = RandomMatrix.Shape(
                         dtype: dtype, rows: Int.random(in: 1...19, using: &numbers), columns: width,
                         blockRows: block[0], blockColumns: block[1],
                         rowPhase: phased ? Int.random(in: 0..<block[0], using: &numbers) : 0,
-                        columnPhase: phased ? Int.random(in: 0...min(block[1], 200), using: &numbers) : 0,
+                        columnPhase: phased ? Int.random(in: 0...min(block[1], 200) / 2, using: &numbers) * 2 : 0,
                         exponents: exponents, scaleExponents: scaleExponents)
                     let matrix = RandomMatrix(shape, using: &numbers)
                     let rows = Int.random(in: 1...11, using: &numbers)
@@ -77,7 +85,8 @@ import Testing
         var numbers = RandomNumbers(seed: rows)
         for (dtype, bf16) in WeightDType.allCases.flatMap({ dtype in [(dtype, false), (dtype, true)] }) {
             let shape = RandomMatrix.Shape(
-                dtype: dtype, rows: 21, columns: 1300, blockRows: 7, blockColumns: 100, rowPhase: 3, columnPhase: 45)
+                dtype: dtype, rows: 21, columns: 1300, blockRows: 7, blockColumns: 100, rowPhase: 3,
+                columnPhase: dtype == .int4 ? 44 : 45)
             let matrix = RandomMatrix(shape, using: &numbers).matrix
             let input = RandomActivations(bf16: bf16, rows: rows, columns: 1300, using: &numbers)
             for kernels in KernelSet.vectorised {
@@ -105,15 +114,16 @@ import Testing
             let shape = RandomMatrix.Shape(
                 dtype: dtype, rows: 40, columns: 300, blockRows: 16, blockColumns: 48, rowPhase: 5, columnPhase: 50)
             let whole = RandomMatrix(shape, using: &numbers)
-            let slice = whole.matrix.slice(rows: 13..<37).slice(columns: 101..<290)
-            let input = RandomActivations(bf16: true, rows: 3, columns: 189, using: &numbers)
+            let columns = dtype == .int4 ? 102..<290 : 101..<290
+            let slice = whole.matrix.slice(rows: 13..<37).slice(columns: columns)
+            let input = RandomActivations(bf16: true, rows: 3, columns: columns.count, using: &numbers)
             let copy = slice.copied()
-            #expect(copy.rowStride == 189)
+            #expect(copy.rowStride == columns.count)
             let expected = KernelSet.scalar.product(input, by: slice).values
             #expect(firstDifference(KernelSet.scalar.product(input, by: copy).values, expected) == nil)
-            var row = [Float](repeating: 0, count: 189)
+            var row = [Float](repeating: 0, count: columns.count)
             KernelSet.scalar.widenRow(copy, row: 23, into: &row)
-            #expect(row == (0..<189).map { Float(whole.values[36 * 300 + 101 + $0]) })
+            #expect(row == columns.map { Float(whole.values[36 * 300 + $0]) })
         }
     }
 

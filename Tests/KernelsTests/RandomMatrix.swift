@@ -19,10 +19,9 @@ struct RandomMatrix {
     let values: [Double]
 
     init(_ shape: Shape, using numbers: inout RandomNumbers) {
-        let rowStride = shape.columns + Int.random(in: 0...3, using: &numbers)
-        let size = shape.dtype.byteSize
+        let rowStride = shape.dtype.packedStride(shape.columns + Int.random(in: 0...3, using: &numbers))
         let weights = GuardedMemory(
-            byteCount: ((shape.rows - 1) * rowStride + shape.columns) * size,
+            byteCount: shape.dtype.byteCount((shape.rows - 1) * rowStride + shape.columns),
             gap: Int.random(in: 0...3, using: &numbers))
         let scales = Self.scales(shape, using: &numbers)
         let scaleStride = Self.blocks(shape.columnPhase, shape.columns, shape.blockColumns)
@@ -30,11 +29,11 @@ struct RandomMatrix {
         for row in 0..<shape.rows {
             for column in 0..<shape.columns {
                 var bits = StoredNumbers.randomBits(shape.dtype, exponents: shape.exponents, using: &numbers)
-                (weights.bytes + (row * rowStride + column) * size).copyMemory(from: &bits, byteCount: size)
+                Self.store(&bits, shape.dtype, at: row * rowStride + column, in: weights)
                 let block =
                     (shape.rowPhase + row) / shape.blockRows * scaleStride
                     + (shape.columnPhase + column) / shape.blockColumns
-                let scale = shape.dtype == .f8e4m3 ? Double(scales.floats[block]) : 1
+                let scale = shape.dtype.isScaled ? Double(scales.floats[block]) : 1
                 values.append(StoredNumbers.value(shape.dtype, bits: bits) * scale)
             }
         }
@@ -43,8 +42,17 @@ struct RandomMatrix {
             values: scales.floats, stride: scaleStride, blockRows: shape.blockRows, blockColumns: shape.blockColumns)
         matrix = WeightMatrix(
             dtype: shape.dtype, rows: shape.rows, columns: shape.columns, weights: weights.bytes, rowStride: rowStride,
-            scales: shape.dtype == .f8e4m3 ? blockScales : nil, rowPhase: shape.rowPhase,
+            scales: shape.dtype.isScaled ? blockScales : nil, rowPhase: shape.rowPhase,
             columnPhase: shape.columnPhase, owner: Owner(weights: weights, scales: scales))
+    }
+
+    private static func store(_ bits: inout UInt32, _ dtype: WeightDType, at index: Int, in memory: GuardedMemory) {
+        guard dtype == .int4 else {
+            let size = dtype.byteCount(1)
+            (memory.bytes + index * size).copyMemory(from: &bits, byteCount: size)
+            return
+        }
+        memory.pointer(to: UInt8.self)[index / 2] |= UInt8(bits) << (index % 2 * 4)
     }
 
     final class Owner {

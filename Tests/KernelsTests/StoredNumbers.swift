@@ -7,6 +7,8 @@ enum StoredNumbers {
         case .f32: Double(Float(bitPattern: bits))
         case .f16: value(bits, exponentBits: 5, mantissaBits: 10)
         case .bf16: value(bits, exponentBits: 8, mantissaBits: 7)
+        case .int8: Double(bits & 0x7F) * (bits & 0x80 == 0 ? 1 : -1)
+        case .int4: Double(bits & 7) - Double(bits & 8)
         case .f8e4m3: bits & 0x7F == 0x7F ? .nan : finite(bits, exponentBits: 4, mantissaBits: 3)
         }
     }
@@ -20,6 +22,10 @@ enum StoredNumbers {
             return numbers.float(exponents: exponents).bitPattern
         case .bf16:
             return numbers.float(exponents: exponents).bitPattern >> 16
+        case .int8:
+            return UInt32.random(in: 0..<256, using: &numbers)
+        case .int4:
+            return UInt32.random(in: 0..<16, using: &numbers)
         case .f16, .f8e4m3:
             while true {
                 let bits = UInt32.random(in: 0..<(dtype == .f16 ? 1 << 16 : 1 << 8), using: &numbers)

@@ -4,21 +4,25 @@ import Testing
 @Suite struct WidenTests {
     /// Every code of a dtype of 8 or 16 bits as one matrix row.
     private static func everyCode(_ dtype: WeightDType, scale: Float) -> (matrix: WeightMatrix, values: [Double]) {
-        let codes = 0..<UInt32(1) << (8 * dtype.byteSize)
+        let codes = dtype == .int4 ? 0..<16 : 0..<UInt32(1) << (8 * dtype.byteCount(1))
         let memory =
-            dtype == .f8e4m3 ? GuardedMemory(codes.map { UInt8($0) }) : GuardedMemory(codes.map { UInt16($0) })
+            switch dtype {
+            case .int4: GuardedMemory((0..<8).map { UInt8(0x10 + $0 * 0x22) })
+            case .int8, .f8e4m3: GuardedMemory(codes.map { UInt8($0) })
+            default: GuardedMemory(codes.map { UInt16($0) })
+            }
         let scales = GuardedMemory([scale])
         let matrix = WeightMatrix(
             dtype: dtype, rows: 1, columns: codes.count, weights: memory.bytes,
-            scales: dtype == .f8e4m3
+            scales: dtype.isScaled
                 ? BlockScales(values: scales.floats, stride: 1, blockRows: 1, blockColumns: 256) : nil,
             owner: RandomMatrix.Owner(weights: memory, scales: scales))
         return (matrix, codes.map { StoredNumbers.value(dtype, bits: $0) * Double(scale) })
     }
 
-    @Test("every code of every stored dtype widens to its value", arguments: [WeightDType.f8e4m3, .f16, .bf16])
+    @Test("every code of every dtype widens to its value", arguments: [WeightDType.f8e4m3, .int8, .int4, .f16, .bf16])
     func everyCodeWidens(dtype: WeightDType) {
-        let (matrix, expected) = Self.everyCode(dtype, scale: dtype == .f8e4m3 ? 0.75 : 1)
+        let (matrix, expected) = Self.everyCode(dtype, scale: dtype.isScaled ? 0.75 : 1)
         for kernels in KernelSet.available() {
             let outputs = Outputs(rows: 1, columns: matrix.columns)
             kernels.widenRow(matrix, row: 0, into: outputs.pointer)

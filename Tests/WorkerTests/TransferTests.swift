@@ -1,6 +1,7 @@
 import Checkpoint
 import Cluster
 import Foundation
+import Kernels
 import Synchronization
 import TestSupport
 import Testing
@@ -63,6 +64,52 @@ import Wire
             #expect(try source.answer(UInt64(flight)) == target.answer(UInt64(flight)), "\(slot)")
         }
         #expect(source.close() && target.close())
+    }
+
+    @Test(
+        "converted experts are fetched as they are held, and answer as those that were read and converted",
+        arguments: HeldDType.allCases, [1, 3])
+    func convertedBits(held: HeldDType, ranks: Int) throws {
+        let slots = Self.slots(checkpoint.config, ranks: ranks)
+        let source = try WorkerScene(
+            checkpoint, slots: slots, tensorParallelSize: ranks, expertDType: held, secret: secret)
+        let report = try source.ready()
+        let reader = try WorkerScene(checkpoint, tensorParallelSize: ranks, expertDType: held, secret: secret)
+        _ = try reader.ready()
+        try reader.order(1, slots)
+        #expect(try reader.ready(order: 1).loadedBytes == report.loadedBytes)
+        let target = try WorkerScene(
+            checkpoint, tensorParallelSize: ranks, modelPath: Self.nowhere, expertDType: held, secret: secret)
+        _ = try target.ready()
+        try target.order(1, slots) { $0.source = PeerAddress(host: "127.0.0.1", port: report.peerPort) }
+        #expect(try target.ready(order: 1).loadedBytes == report.loadedBytes)
+        let row = row(checkpoint.config.hiddenSize)
+        for (flight, slot) in slots.enumerated() {
+            for scene in [source, reader, target] { try scene.dispatch(UInt64(flight), [slot], row: row) }
+            let answer = try source.answer(UInt64(flight))
+            #expect(try reader.answer(UInt64(flight)) == answer && target.answer(UInt64(flight)) == answer, "\(slot)")
+        }
+        #expect(source.close() && reader.close() && target.close())
+    }
+
+    @Test("experts that are held as something else than ordered are refused, and so is an unknown dtype")
+    func otherDTypes() throws {
+        let (stored, address) = try rich()
+        let int8 = try WorkerScene(checkpoint, slots: slots, expertDType: .int8, secret: secret)
+        let port = try int8.ready().peerPort
+        let target = try WorkerScene(checkpoint, modelPath: Self.nowhere, expertDType: .int4, secret: secret)
+        _ = try target.ready()
+        let sources = [address, PeerAddress(host: "127.0.0.1", port: port)]
+        for (number, source) in sources.enumerated() {
+            try target.order(UInt64(number + 1), [slots[0]]) { $0.source = source }
+            #expect(try target.failure(order: UInt64(number + 1)).contains("shape"))
+        }
+        let plain = try poor()
+        try plain.order(1, [slots[0]]) { $0.source = PeerAddress(host: "127.0.0.1", port: port) }
+        #expect(try plain.failure(order: 1).contains("shape"))
+        try plain.order(2, [slots[0]]) { $0.expertDType = "int8" }
+        #expect(try plain.failure(order: 2).contains("order 2"))
+        #expect(stored.close() && int8.close() && target.close() && plain.close())
     }
 
     @Test("who fetched may be fetched from, and the source may have let go since")

@@ -34,6 +34,7 @@ final class WorkerScene {
     ///   - modelPath: where it is told to find the checkpoint, if not where it is.
     init(
         _ checkpoint: Checkpoint, slots: [Slot] = [], tensorParallelSize: Int = 1, modelPath: String? = nil,
+        expertDType: HeldDType? = nil,
         secret: ClusterSecret = .random(), rejoins: WorkerService.Rejoining = .afterLoss,
         patience: Duration = .seconds(10), refusal: FailureReport? = nil, log: LineLog = LineLog()
     ) throws {
@@ -44,7 +45,7 @@ final class WorkerScene {
             epoch: 1, modelPath: modelPath ?? checkpoint.folder, modelFingerprint: try checkpoint.fingerprint,
             compute: Compute.f32.rawValue, rowShape: RowShape(hiddenSize: checkpoint.config.hiddenSize, dtype: .f32),
             tensorParallelSize: tensorParallelSize, maximumRows: 4, slots: Self.groups(slots),
-            model: ModelShape(checkpoint.config))
+            model: ModelShape(checkpoint.config), expertDType: expertDType?.rawValue ?? "")
         service = WorkerService(
             .init(
                 name: "worker", host: "127.0.0.1", port: listener.port, modelPath: nil, memoryBytes: 1 << 30,

@@ -21,15 +21,45 @@ static const uint8_t high_bytes[128] __attribute__((aligned(64))) = {
 };
 #undef LOW_BYTES
 
-// 64 E4M3 codes as pairs of bf16, which holds each of them exactly: the first 32, then the others.
-INLINE void pairs_f8_two(const void *at, lanes *first, lanes *second) {
+// The magnitudes of INT8 likewise.
+static const uint8_t low_bytes_i8[128] __attribute__((aligned(64))) = {
+    0x00, 0x80, 0x00, 0x40, 0x80, 0xa0, 0xc0, 0xe0, 0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70,
+    0x80, 0x88, 0x90, 0x98, 0xa0, 0xa8, 0xb0, 0xb8, 0xc0, 0xc8, 0xd0, 0xd8, 0xe0, 0xe8, 0xf0, 0xf8,
+    0x00, 0x04, 0x08, 0x0c, 0x10, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x2c, 0x30, 0x34, 0x38, 0x3c,
+    0x40, 0x44, 0x48, 0x4c, 0x50, 0x54, 0x58, 0x5c, 0x60, 0x64, 0x68, 0x6c, 0x70, 0x74, 0x78, 0x7c,
+    0x80, 0x82, 0x84, 0x86, 0x88, 0x8a, 0x8c, 0x8e, 0x90, 0x92, 0x94, 0x96, 0x98, 0x9a, 0x9c, 0x9e,
+    0xa0, 0xa2, 0xa4, 0xa6, 0xa8, 0xaa, 0xac, 0xae, 0xb0, 0xb2, 0xb4, 0xb6, 0xb8, 0xba, 0xbc, 0xbe,
+    0xc0, 0xc2, 0xc4, 0xc6, 0xc8, 0xca, 0xcc, 0xce, 0xd0, 0xd2, 0xd4, 0xd6, 0xd8, 0xda, 0xdc, 0xde,
+    0xe0, 0xe2, 0xe4, 0xe6, 0xe8, 0xea, 0xec, 0xee, 0xf0, 0xf2, 0xf4, 0xf6, 0xf8, 0xfa, 0xfc, 0xfe,
+};
+static const uint8_t high_bytes_i8[128] __attribute__((aligned(64))) = {
+    [0] = 0x00, [1] = 0x3f, [2 ... 7] = 0x40, [8 ... 31] = 0x41, [32 ... 127] = 0x42,
+};
+
+// INT4 codes; twice, since the lookup takes five bits.
+#define CODES_I4 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0, \
+                 0xc100, 0xc0e0, 0xc0c0, 0xc0a0, 0xc080, 0xc040, 0xc000, 0xbf80
+static const uint16_t codes_i4[32] __attribute__((aligned(64))) = {CODES_I4, CODES_I4};
+#undef CODES_I4
+
+// 64 codes, a sign and seven bits, as pairs of bf16, which holds each of them exactly: the first 32, then the others.
+INLINE void pairs_of_bytes(const void *at, const uint8_t low_table[128], const uint8_t high_table[128], lanes *first,
+                           lanes *second) {
     // Bytes are interleaved in quarters of a register, so quarter q gets codes 8q ..< 8q + 8 and 32 + 8q ..< 40 + 8q.
     __m512i codes = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), _mm512_loadu_si512(at));
-    __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(low_bytes), codes, _mm512_load_si512(low_bytes + 64));
-    __m512i high = _mm512_permutex2var_epi8(_mm512_load_si512(high_bytes), codes, _mm512_load_si512(high_bytes + 64));
+    __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(low_table), codes, _mm512_load_si512(low_table + 64));
+    __m512i high = _mm512_permutex2var_epi8(_mm512_load_si512(high_table), codes, _mm512_load_si512(high_table + 64));
     high = _mm512_or_si512(high, _mm512_and_si512(codes, _mm512_set1_epi8((char)0x80)));
     *first = (lanes)_mm512_unpacklo_epi8(low, high);
     *second = (lanes)_mm512_unpackhi_epi8(low, high);
+}
+
+INLINE void pairs_f8_two(const void *at, lanes *first, lanes *second) {
+    pairs_of_bytes(at, low_bytes, high_bytes, first, second);
+}
+
+INLINE void pairs_i8_two(const void *at, lanes *first, lanes *second) {
+    pairs_of_bytes(at, low_bytes_i8, high_bytes_i8, first, second);
 }
 
 INLINE lanes pairs_f8(const void *at) {
@@ -38,4 +68,19 @@ INLINE lanes pairs_f8(const void *at) {
     __builtin_memcpy(padded, at, 32);
     pairs_f8_two(padded, &first, &second);
     return first;
+}
+
+INLINE lanes pairs_i8(const void *at) {
+    uint8_t padded[64] = {0};
+    lanes first, second;
+    __builtin_memcpy(padded, at, 32);
+    pairs_i8_two(padded, &first, &second);
+    return first;
+}
+
+// 32 INT4 codes: four in each quarter of 64 bits, brought into words of their own and looked up by their low bits.
+INLINE lanes pairs_i4(const void *at) {
+    __m512i codes = _mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)at));
+    __m512i words = _mm512_multishift_epi64_epi8(_mm512_set1_epi64(0x0c0c080804040000), codes);
+    return (lanes)_mm512_permutexvar_epi16(words, _mm512_load_si512(codes_i4));
 }

@@ -28,7 +28,7 @@ static void sum_run(const cohort_matrix *matrix, size_t row_offset, const cohort
 }
 
 static float dot(const cohort_matrix *matrix, uint32_t row, const cohort_rows *input, uint32_t input_row) {
-    bool pairs = input->dtype == COHORT_BF16 && (matrix->dtype == COHORT_BF16 || matrix->dtype == COHORT_F8_E4M3);
+    bool pairs = input->dtype == COHORT_BF16 && matrix->dtype != COHORT_F32 && matrix->dtype != COHORT_F16;
     fma_function fused = pairs ? flushing_fma : fmaf;
     size_t row_offset = row * matrix->row_stride, input_offset = input_row * input->stride;
     float sums[LANES], totals[LANES] = {0};

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../tables.h"
-#include "lanes.h"
+#include "runs.h"
 
 // Calls body(at, count) for each LANES values; the last count may be less, never zero.
 #define FOR_LANES(total, at, count)                                                                         \
@@ -82,20 +82,20 @@ INLINE lanes widen(uint32_t dtype, const void *at) {
     return dtype == COHORT_F32    ? lanes_load(at)
            : dtype == COHORT_F16  ? lanes_f16(at)
            : dtype == COHORT_BF16 ? lanes_bf16(at)
+           : dtype == COHORT_I8   ? lanes_i8(at)
+           : dtype == COHORT_I4   ? lanes_i4(at)
                                   : lanes_f8(at);
 }
 
 void NAME(widen_row)(const cohort_matrix *matrix, uint32_t row, float *output) {
-    const size_t size = matrix->dtype == COHORT_F32 ? 4 : matrix->dtype == COHORT_F8_E4M3 ? 1 : 2;
-    const uint8_t *weights = (const uint8_t *)matrix->weights + row * matrix->row_stride * size;
+    const uint8_t *weights = weights_of_row(matrix, row);
     FOR_LANES(matrix->columns, i, n) {
         uint8_t padded[64] = {0};
-        __builtin_memcpy(padded, weights + i * size, n * size);
+        __builtin_memcpy(padded, weights + bytes_of(matrix->dtype, i), bytes_of(matrix->dtype, n));
         store_some(output + i, widen(matrix->dtype, padded), n);
     }
     if (!matrix->scales) return;
-    const float *scales =
-        matrix->scales + (size_t)((matrix->row_phase + row) / matrix->block_rows) * matrix->scale_stride;
+    const float *scales = scales_of_row(matrix, row);
     for (uint32_t c = 0; c < matrix->columns; c++)
         output[c] *= scales[(matrix->column_phase + c) / matrix->block_columns];
 }

@@ -16,11 +16,11 @@ INLINE void store_sums(const lanes totals[GROUP_ROWS], uint32_t count, float *ou
 INLINE void multiply_tile(enum order order, uint32_t dtype, uint32_t inputs, const cohort_matrix *matrix,
                          uint32_t first, uint32_t count, const uint8_t *input, size_t input_stride, float *output,
                          size_t output_stride) {
-    const bool scaled = dtype == COHORT_F8_E4M3;
+    const bool scaled = has_scales(dtype);
     const float *scales[GROUP_ROWS];
     struct tile tile = {.input = input, .input_stride = input_stride};
     lanes totals[TILE_INPUTS][GROUP_ROWS] = {0};
-    if (count == GROUP_ROWS) tile.prefetch_ahead = GROUP_ROWS * matrix->row_stride * byte_size(dtype);
+    if (count == GROUP_ROWS) tile.prefetch_ahead = bytes_of(dtype, GROUP_ROWS * matrix->row_stride);
     for (uint32_t r = 0; r < GROUP_ROWS; r++) {
         uint32_t row = first + (r < count ? r : count - 1);  // the last one again where there is none
         tile.rows[r] = weights_of_row(matrix, row);
@@ -33,7 +33,7 @@ INLINE void multiply_tile(enum order order, uint32_t dtype, uint32_t inputs, con
             lanes scale = scaled ? lanes_fill(scales[r][run.block]) : (lanes){0};
             for (uint32_t t = 0; t < inputs; t++)
                 totals[t][r] = scaled ? lanes_fma(sums[t][r], scale, totals[t][r]) : sums[t][r];
-            tile.rows[r] += (run.end - run.begin) * byte_size(dtype);
+            tile.rows[r] += bytes_of(dtype, run.end - run.begin);
         }
         tile.input += (run.end - run.begin) * input_size(order);
         if (!scaled) break;
@@ -53,10 +53,14 @@ static void multiply_few(enum order order, const cohort_matrix *matrix, uint32_t
     }
     CASE(ORDER_PAIRS, COHORT_F8_E4M3)
     CASE(ORDER_PAIRS, COHORT_BF16)
+    CASE(ORDER_PAIRS, COHORT_I8)
+    CASE(ORDER_PAIRS, COHORT_I4)
     CASE(ORDER_LANES, COHORT_F8_E4M3)
     CASE(ORDER_LANES, COHORT_BF16)
     CASE(ORDER_LANES, COHORT_F32)
     CASE(ORDER_LANES, COHORT_F16)
+    CASE(ORDER_LANES, COHORT_I8)
+    CASE(ORDER_LANES, COHORT_I4)
     CASE(ORDER_WIDENED, COHORT_F32)
     CASE(ORDER_WIDENED, COHORT_F16)
 #undef CASE

@@ -29,6 +29,7 @@ typedef uint32_t u32x16 __attribute__((vector_size(64)));
 typedef uint16_t u16x16 __attribute__((vector_size(32)));
 typedef int16_t i16x16 __attribute__((vector_size(32)));
 typedef int8_t i8x16 __attribute__((vector_size(16)));
+typedef int8_t i8x8 __attribute__((vector_size(8)));
 typedef _Float16 f16x16 __attribute__((vector_size(32)));
 
 INLINE lanes lanes_fill(float value) {
@@ -142,6 +143,27 @@ INLINE lanes lanes_f8(const void *at) {
     i8x16 codes;
     __builtin_memcpy(&codes, at, sizeof codes);
     return lanes_f8_words(__builtin_convertvector(codes, i16x16));
+}
+
+// INT8 codes: sign and magnitude.
+INLINE lanes lanes_i8_words(i16x16 codes) {
+    lanes magnitudes = __builtin_convertvector(codes & 0x7f, lanes);
+    return (lanes)((u32x16)magnitudes | (__builtin_convertvector((u16x16)codes, u32x16) & 0x80) << 24);
+}
+
+INLINE lanes lanes_i8(const void *at) {
+    i8x16 codes;
+    __builtin_memcpy(&codes, at, sizeof codes);
+    return lanes_i8_words(__builtin_convertvector(codes, i16x16));
+}
+
+// 16 INT4 codes.
+INLINE lanes lanes_i4(const void *at) {
+    i8x8 bytes;
+    __builtin_memcpy(&bytes, at, sizeof bytes);
+    i8x16 twice = __builtin_shufflevector(bytes, bytes, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    i32x16 left = {28, 24, 28, 24, 28, 24, 28, 24, 28, 24, 28, 24, 28, 24, 28, 24};
+    return __builtin_convertvector((__builtin_convertvector(twice, i32x16) << left) >> 28, lanes);
 }
 
 // exp(x) = 2^n exp(r), x = n ln 2 + r; 1 + r + r^2 q(r) with q fitted to the least relative error on |r| <= ln 2 / 2.

@@ -22,3 +22,27 @@ INLINE void pairs_f8_two(const void *at, lanes *first, lanes *second) {
     *first = pairs_f8(at);
     *second = pairs_f8((const uint8_t *)at + 32);
 }
+
+// 32 INT8 codes as pairs of bf16, which holds each of them exactly.
+INLINE lanes pairs_i8(const void *at) {
+    i16x16 codes;
+    __builtin_memcpy(&codes, at, sizeof codes);
+    u32x16 odd = (u32x16)lanes_i8_words(codes >> 8);
+    u32x16 even = (u32x16)lanes_i8_words(codes);
+    return (lanes)((odd & 0xffff0000u) | (even >> 16));
+}
+
+INLINE void pairs_i8_two(const void *at, lanes *first, lanes *second) {
+    *first = pairs_i8(at);
+    *second = pairs_i8((const uint8_t *)at + 32);
+}
+
+// 32 INT4 codes likewise.
+INLINE lanes pairs_i4(const void *at) {
+    i8x16 bytes;
+    __builtin_memcpy(&bytes, at, sizeof bytes);
+    i32x16 codes = __builtin_convertvector(bytes, i32x16);
+    u32x16 odd = (u32x16)__builtin_convertvector((codes << 24) >> 28, lanes);
+    u32x16 even = (u32x16)__builtin_convertvector((codes << 28) >> 28, lanes);
+    return (lanes)((odd & 0xffff0000u) | (even >> 16));
+}

@@ -63,11 +63,11 @@ INLINE lanes *widen_run(enum order order, uint32_t dtype, const uint8_t *row, st
     const uint32_t width = step_columns(order);
     uint32_t column = run.begin;
     for (; column + 2 * width <= run.end; column += 2 * width, output += 2 * PANEL_ROWS)
-        load_two_weights(order, dtype, row + column * byte_size(dtype), output, output + PANEL_ROWS);
+        load_two_weights(order, dtype, row + bytes_of(dtype, column), output, output + PANEL_ROWS);
     for (; column + width <= run.end; column += width, output += PANEL_ROWS)
-        *output = load_weights(order, dtype, row + column * byte_size(dtype));
+        *output = load_weights(order, dtype, row + bytes_of(dtype, column));
     if (column == run.end) return output;
-    *output = load_weights_part(order, dtype, row + column * byte_size(dtype), run.end - column);
+    *output = load_weights_part(order, dtype, row + bytes_of(dtype, column), run.end - column);
     return output + PANEL_ROWS;
 }
 
@@ -82,7 +82,7 @@ INLINE void widen_rows(struct panel *panel, enum order order, uint32_t dtype, co
             for (uint32_t i = 0; i < panel->run_count; i++)
                 output = widen_run(order, dtype, rows->weights[r], panel->runs[i], output);
         }
-        if (dtype != COHORT_F8_E4M3) continue;
+        if (!has_scales(dtype)) continue;
         for (uint32_t i = 0; i < panel->run_count; i++) panel->scales[i][r] = rows->scales[r][panel->runs[i].block];
     }
 }
@@ -90,11 +90,15 @@ INLINE void widen_rows(struct panel *panel, enum order order, uint32_t dtype, co
 static void fill_panel(struct panel *panel, enum order order, uint32_t dtype, const struct panel_rows *rows) {
     if (order == ORDER_PAIRS) {
         if (dtype == COHORT_BF16) return widen_rows(panel, ORDER_PAIRS, COHORT_BF16, rows);
+        if (dtype == COHORT_I8) return widen_rows(panel, ORDER_PAIRS, COHORT_I8, rows);
+        if (dtype == COHORT_I4) return widen_rows(panel, ORDER_PAIRS, COHORT_I4, rows);
         return widen_rows(panel, ORDER_PAIRS, COHORT_F8_E4M3, rows);
     }
     if (dtype == COHORT_F32) return widen_rows(panel, ORDER_LANES, COHORT_F32, rows);
     if (dtype == COHORT_F16) return widen_rows(panel, ORDER_LANES, COHORT_F16, rows);
     if (dtype == COHORT_BF16) return widen_rows(panel, ORDER_LANES, COHORT_BF16, rows);
+    if (dtype == COHORT_I8) return widen_rows(panel, ORDER_LANES, COHORT_I8, rows);
+    if (dtype == COHORT_I4) return widen_rows(panel, ORDER_LANES, COHORT_I4, rows);
     return widen_rows(panel, ORDER_LANES, COHORT_F8_E4M3, rows);
 }
 
@@ -102,14 +106,13 @@ static void fill_panel(struct panel *panel, enum order order, uint32_t dtype, co
 // next rows.
 static void prefetch_panel(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t begin, uint32_t end,
                            struct run run) {
-    const size_t size = byte_size(matrix->dtype);
     const uint32_t most = PANEL_STEPS * step_columns(order);
     const bool row_ends = run.begin == run.end;
     const uint32_t column = row_ends ? 0 : run.begin;
     const uint32_t left = matrix->columns - column;
     for (uint32_t r = begin; r < end; r++)
-        prefetch(weights_of_row(matrix, first + r + (row_ends ? PANEL_ROWS : 0)) + column * size,
-                 (left < most ? left : most) * size);
+        prefetch(weights_of_row(matrix, first + r + (row_ends ? PANEL_ROWS : 0)) + bytes_of(matrix->dtype, column),
+                 bytes_of(matrix->dtype, left < most ? left : most));
 }
 
 // totals[t][r] += input row t * panel row (first + r) for a tile of input rows and a group of panel rows.

@@ -8,7 +8,20 @@ struct run {
     uint32_t begin, end, block;
 };
 
-INLINE size_t byte_size(uint32_t dtype) { return dtype == COHORT_F32 ? 4 : dtype == COHORT_F8_E4M3 ? 1 : 2; }
+INLINE bool has_scales(uint32_t dtype) {
+    return dtype == COHORT_F8_E4M3 || dtype == COHORT_I8 || dtype == COHORT_I4;
+}
+
+// Bytes of some weights.
+INLINE size_t bytes_of(uint32_t dtype, size_t count) {
+    switch (dtype) {
+        case COHORT_F32: return 4 * count;
+        case COHORT_F16:
+        case COHORT_BF16: return 2 * count;
+        case COHORT_I4: return (count + 1) / 2;
+        default: return count;
+    }
+}
 
 INLINE struct run first_run(const cohort_matrix *matrix) {
     if (!matrix->scales) return (struct run){0, matrix->columns, 0};
@@ -24,7 +37,7 @@ INLINE struct run next_run(const cohort_matrix *matrix, struct run run) {
 }
 
 INLINE const uint8_t *weights_of_row(const cohort_matrix *matrix, uint32_t row) {
-    return (const uint8_t *)matrix->weights + (size_t)row * matrix->row_stride * byte_size(matrix->dtype);
+    return (const uint8_t *)matrix->weights + bytes_of(matrix->dtype, (size_t)row * matrix->row_stride);
 }
 
 INLINE const float *scales_of_row(const cohort_matrix *matrix, uint32_t row) {

@@ -12,31 +12,38 @@ INLINE size_t input_size(enum order order) { return order == ORDER_LANES ? 4 : 2
 // Weights that a panel holds widened, zeros behind the last column of each run.
 enum { WIDENED = COHORT_DTYPE_COUNT };
 
-INLINE size_t weight_size(enum order order, uint32_t dtype) {
-    return dtype == WIDENED ? sizeof(lanes) / step_columns(order) : byte_size(dtype);
+INLINE size_t weight_bytes(enum order order, uint32_t dtype, size_t columns) {
+    return dtype == WIDENED ? columns * (sizeof(lanes) / step_columns(order)) : bytes_of(dtype, columns);
 }
 
 INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
     if (dtype == WIDENED) return lanes_load(at);
-    if (order == ORDER_PAIRS) return dtype == COHORT_BF16 ? lanes_load(at) : pairs_f8(at);
+    if (order == ORDER_PAIRS)
+        return dtype == COHORT_BF16 ? lanes_load(at)
+               : dtype == COHORT_I8 ? pairs_i8(at)
+               : dtype == COHORT_I4 ? pairs_i4(at)
+                                    : pairs_f8(at);
     return dtype == COHORT_F32    ? lanes_load(at)
            : dtype == COHORT_F16  ? lanes_f16(at)
            : dtype == COHORT_BF16 ? lanes_bf16(at)
+           : dtype == COHORT_I8   ? lanes_i8(at)
+           : dtype == COHORT_I4   ? lanes_i4(at)
                                   : lanes_f8(at);
 }
 
-// Two steps of FP8 at once cost less than one and one.
+// Two steps of bytes at once cost less than one and one.
 INLINE void load_two_weights(enum order order, uint32_t dtype, const uint8_t *at, lanes *first, lanes *second) {
     if (order == ORDER_PAIRS && dtype == COHORT_F8_E4M3) return pairs_f8_two(at, first, second);
+    if (order == ORDER_PAIRS && dtype == COHORT_I8) return pairs_i8_two(at, first, second);
     *first = load_weights(order, dtype, at);
-    *second = load_weights(order, dtype, at + step_columns(order) * weight_size(order, dtype));
+    *second = load_weights(order, dtype, at + weight_bytes(order, dtype, step_columns(order)));
 }
 
 // A step of which only `columns` are there.
 INLINE lanes load_weights_part(enum order order, uint32_t dtype, const void *at, uint32_t columns) {
     if (dtype == WIDENED) return lanes_load(at);
     uint8_t padded[64] = {0};
-    __builtin_memcpy(padded, at, columns * byte_size(dtype));
+    __builtin_memcpy(padded, at, bytes_of(dtype, columns));
     return load_weights(order, dtype, padded);
 }
 
@@ -81,13 +88,13 @@ INLINE void add_step(enum order order, uint32_t inputs, const lanes weights[GROU
 INLINE void add_run(enum order order, uint32_t dtype, uint32_t inputs, struct tile tile, uint32_t columns,
                     lanes sums[TILE_INPUTS][GROUP_ROWS]) {
     const uint32_t width = step_columns(order);
-    const size_t size = weight_size(order, dtype), in_size = input_size(order);
+    const size_t in_size = input_size(order);
     uint32_t column = 0;
-    for (; dtype == COHORT_F8_E4M3 && column + 2 * width <= columns; column += 2 * width) {
+    for (; has_scales(dtype) && column + 2 * width <= columns; column += 2 * width) {
         lanes first[GROUP_ROWS], second[GROUP_ROWS];
         for (uint32_t r = 0; r < GROUP_ROWS; r++) {
-            const uint8_t *at = tile.rows[r] + column * size;
-            prefetch(at + tile.prefetch_ahead, 2 * width * size);
+            const uint8_t *at = tile.rows[r] + weight_bytes(order, dtype, column);
+            prefetch(at + tile.prefetch_ahead, weight_bytes(order, dtype, 2 * width));
             load_two_weights(order, dtype, at, &first[r], &second[r]);
         }
         const uint8_t *input = tile.input + column * in_size;
@@ -97,8 +104,8 @@ INLINE void add_run(enum order order, uint32_t dtype, uint32_t inputs, struct ti
     for (; column + width <= columns; column += width) {
         lanes w[GROUP_ROWS];
         for (uint32_t r = 0; r < GROUP_ROWS; r++) {
-            const uint8_t *at = tile.rows[r] + column * size;
-            if (dtype != WIDENED) prefetch(at + tile.prefetch_ahead, width * size);
+            const uint8_t *at = tile.rows[r] + weight_bytes(order, dtype, column);
+            if (dtype != WIDENED) prefetch(at + tile.prefetch_ahead, weight_bytes(order, dtype, width));
             w[r] = load_weights(order, dtype, at);
         }
         add_step(order, inputs, w, tile.input + column * in_size, tile.input_stride, width, sums);
@@ -106,7 +113,8 @@ INLINE void add_run(enum order order, uint32_t dtype, uint32_t inputs, struct ti
     if (column < columns) {
         lanes w[GROUP_ROWS];
         for (uint32_t r = 0; r < GROUP_ROWS; r++)
-            w[r] = load_weights_part(order, dtype, tile.rows[r] + column * size, columns - column);
+            w[r] = load_weights_part(
+                order, dtype, tile.rows[r] + weight_bytes(order, dtype, column), columns - column);
         add_step(order, inputs, w, tile.input + column * in_size, tile.input_stride, columns - column, sums);
     }
 }

@@ -6,14 +6,22 @@
 //
 // Lanes. A run of columns is cut into steps. Each of 16 lanes has one f32 sum, which starts at +0:
 //   f32 input, or F32 and F16 weights: a step is 16 columns, lane l does sum = fma(weight[l], input[l], sum);
-//   bf16 input and BF16 or FP8 weights: a step is 32 columns, lane l does sum = fma(weight[2l+1], input[2l+1], sum),
-//     then sum = fma(weight[2l], input[2l], sum). The whole product reads subnormals as zeros, and results that are
-//     subnormal after rounding become zeros, signs kept: this is what VDPBF16PS does.
+//   bf16 input and BF16, FP8, INT8 or INT4 weights: a step is 32 columns, lane l does
+//     sum = fma(weight[2l+1], input[2l+1], sum), then sum = fma(weight[2l], input[2l], sum). The whole product reads
+//     subnormals as zeros, and results that are subnormal after rounding become zeros, signs kept: this is what
+//     VDPBF16PS does.
 // A run's last step is filled up with columns of +0 weights and +0 inputs. Lanes are added up as a tree: l and l + 8,
 // then l and l + 4, l + 2, l + 1.
 //
-// Runs. Weights without scales: the row is one run, its tree is the output. FP8: each block's columns are a run; lane
-// by lane total = fma(sum, scale of the block, total), total starts at +0, and the tree of the totals is the output.
+// Runs. Weights without scales: the row is one run, its tree is the output. With scales: each block's columns are a
+// run; lane by lane total = fma(sum, scale of the block, total), total starts at +0, and the tree of the totals is the
+// output.
+//
+// Quantizing. Codes are the nearest to value * (1 / scale), halves to even. FP8 and INT8: the scale brings the number
+// of the largest magnitude to the end of their range. INT4: scales are tried that bring it (if both signs have it the
+// negative one) to -6.5, -7, ... -9.5, what is off the range stays at its end; of the scales that fit the codes of each
+// try best that one is taken which leaves the least squared error, its sums being runs of lanes. A group with a number
+// that is not finite has scale NaN, one that stays below 2^-100 has 0, and both have codes of zero.
 //
 // Attention. A score is scale times the sum, from +0, over the words of query and position: of bf16 a word is a pair
 // as in products, its odd number first; of f32 one number. Each block of COHORT_ATTENTION_BLOCK positions, counted from
@@ -33,16 +41,18 @@ enum {
     COHORT_F16 = 1,
     COHORT_BF16 = 2,
     COHORT_F8_E4M3 = 3,
-    COHORT_DTYPE_COUNT = 4,
+    COHORT_I8 = 4,  // a sign, then a magnitude of 7 bits
+    COHORT_I4 = 5,  // two's complement, two in a byte: the even column in the low half, the odd one in the high half
+    COHORT_DTYPE_COUNT = 6,
 };
 
 // A weight matrix [rows, columns], row-major, in its stored dtype; no alignment is assumed of `weights`.
-// FP8: element (r, c) is value * scales[i * scale_stride + j], i = (row_phase + r) / block_rows,
+// FP8, INT8 and INT4: element (r, c) is value * scales[i * scale_stride + j], i = (row_phase + r) / block_rows,
 // j = (column_phase + c) / block_columns. The phases say where a slice of a bigger matrix begins in that matrix's first
-// block.
+// block. INT4: blocks and row_stride are even, and behind an odd last column stands a zero.
 typedef struct cohort_matrix {
     const void *weights;
-    const float *scales;    // NULL unless FP8
+    const float *scales;    // NULL for F32, F16 and BF16
     size_t row_stride;      // elements from one row to the next
     uint32_t dtype;         // COHORT_*
     uint32_t columns;
@@ -84,6 +94,9 @@ typedef struct cohort_attention_sums {
     float *latents;          // [tokens, heads, latent]
     size_t token_stride;     // queries from one token to the next
 } cohort_attention_sums;
+
+// Columns that `quantize` gives one scale to at most.
+enum { COHORT_LONGEST_GROUP = 256 };
 
 // A span is what one call of `attend` goes through at most if the sums are to be the same for all callers.
 enum { COHORT_ATTENTION_BLOCK = 128, COHORT_ATTENTION_SPAN = 512, COHORT_PEAK_VALUES = 256 };
@@ -138,6 +151,9 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
 
     // One row of any dtype as f32: output[c] = matrix[row, c].
     void (*widen_row)(const cohort_matrix *matrix, uint32_t row, float *output);
+
+    // Makes FP8, INT8 or INT4 of a row: codes, and a scale for each `group` columns, an even number.
+    void (*quantize)(const float *values, uint32_t count, uint32_t dtype, uint32_t group, void *codes, float *scales);
 
     // For measuring a machine: the XOR of the 64-bit words of memory, whose size is a multiple of 512 bytes.
     uint64_t (*read)(const void *bytes, size_t byte_count);

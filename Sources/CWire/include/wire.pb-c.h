@@ -144,10 +144,14 @@ struct  Cohort__Wire__Assignment
    */
   char *source_host;
   uint32_t source_port;
+  /*
+   * What the experts are held as, by its name on the command line; empty: as stored.
+   */
+  char *expert_dtype;
 };
 #define COHORT__WIRE__ASSIGNMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__assignment__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0,NULL, NULL, (char *)protobuf_c_empty_string, 0 }
+    , 0, (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0,NULL, NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Cohort__Wire__Progress

@@ -1,0 +1,143 @@
+// FP8, INT8 and INT4 of f32 numbers, in terms of lanes.
+#pragma once
+
+#include "../tables.h"
+#include "runs.h"
+
+// Nearest integers, halves to even, of numbers below 2^22; what adding 1.5 * 2^23 leaves in the low bits.
+INLINE i32x16 nearest(lanes x) { return (i32x16)(x + 0x1.8p23f) - 0x4b400000; }
+
+INLINE lanes bounded(lanes x, float least, float most) {
+    lanes below = lanes_select(x > most, lanes_fill(most), x);
+    return lanes_select(below < least, lanes_fill(least), below);
+}
+
+INLINE lanes i4_codes(lanes x) { return bounded((x + 0x1.8p23f) - 0x1.8p23f, -8.0f, 7.0f); }
+
+INLINE i32x16 i8_bits(lanes x) {
+    i32x16 code = nearest(x);
+    i32x16 negative = code < 0;
+    return (negative & (0x80 - code)) | (~negative & code);
+}
+
+// Of numbers of at most 448. Below 2^-6 codes are multiples of 2^-9.
+INLINE i32x16 f8_bits(lanes x) {
+    i32x16 bits = (i32x16)x & 0x7fffffff;
+    i32x16 normal = ((bits + 0x7ffff + ((bits >> 20) & 1)) >> 20) - (120 << 3);
+    i32x16 small = nearest((lanes)bits * 512.0f);
+    i32x16 is_small = (lanes)bits < 0x1p-6f;
+    return (is_small & small) | (~is_small & normal) | (i32x16)((u32x16)x >> 24 & 0x80);
+}
+
+INLINE i32x16 code_bits(uint32_t dtype, lanes x) {
+    return dtype == COHORT_I4   ? (i32x16)(__builtin_convertvector(i4_codes(x), i32x16) & 15)
+           : dtype == COHORT_I8 ? i8_bits(x)
+                                : f8_bits(bounded(x, -448.0f, 448.0f));
+}
+
+typedef uint8_t u8x16 __attribute__((vector_size(16)));
+typedef uint8_t u8x8 __attribute__((vector_size(8)));
+typedef uint16_t u16x8 __attribute__((vector_size(16)));
+
+INLINE void store_codes(uint32_t dtype, i32x16 bits, uint32_t count, uint8_t *at) {
+    u8x16 bytes = __builtin_convertvector(bits, u8x16);
+    if (dtype == COHORT_I4) {
+        u16x8 two = (u16x8)bytes;
+        u8x8 halves = __builtin_convertvector(two | two >> 4, u8x8);
+        __builtin_memcpy(at, &halves, (count + 1) / 2);
+    } else {
+        __builtin_memcpy(at, &bytes, count);
+    }
+}
+
+enum { MOST_GROUP_STEPS = COHORT_LONGEST_GROUP / LANES };
+
+// A group's numbers, zeros after them.
+struct group {
+    lanes values[MOST_GROUP_STEPS];
+    uint32_t steps;
+};
+
+INLINE struct group load_group(const float *values, uint32_t count) {
+    struct group group = {.steps = (count + LANES - 1) / LANES};
+    for (uint32_t s = 0; s < group.steps; s++) {
+        uint32_t left = count - s * LANES;
+        group.values[s] =
+            left < LANES ? lanes_load_part(values + s * LANES, left) : lanes_load(values + s * LANES);
+    }
+    return group;
+}
+
+INLINE int32_t largest_of(i32x16 v) {
+    int32_t largest = v[0];
+    for (int l = 1; l < LANES; l++) largest = v[l] > largest ? v[l] : largest;
+    return largest;
+}
+
+// The scale for INT4 of numbers whose largest magnitude is `top`, signed.
+INLINE float i4_scale(const struct group *group, float top) {
+    const lanes inverse = lanes_fill(1.0f / top);
+    float best = 0.0f, ratio = 0.0f;
+    for (float end = -6.5f; end >= -9.5f; end -= 0.5f) {
+        lanes products = {0}, squares = {0};
+        for (uint32_t s = 0; s < group->steps; s++) {
+            lanes x = group->values[s] * inverse;
+            lanes code = i4_codes(x * end);
+            products = lanes_fma(x, code, products);
+            squares = lanes_fma(code, code, squares);
+        }
+        float product = lanes_sum(products), square = lanes_sum(squares), gain = product * product / square;
+        if (gain > best) {
+            best = gain;
+            ratio = product / square;
+        }
+    }
+    return ratio * top;
+}
+
+// The scale of a group; 0 or NaN if its codes are zeros.
+INLINE float scale_of(uint32_t dtype, const struct group *group) {
+    i32x16 magnitudes = {0};
+    for (uint32_t s = 0; s < group->steps; s++) {
+        i32x16 magnitude = (i32x16)group->values[s] & 0x7fffffff, more = magnitude > magnitudes;
+        magnitudes = (more & magnitude) | (~more & magnitudes);
+    }
+    union {
+        int32_t bits;
+        float value;
+    } largest = {.bits = largest_of(magnitudes)};
+    if (largest.bits >= 0x7f800000) return __builtin_nanf("");
+    if (largest.value < 0x1p-100f) return 0.0f;
+    if (dtype == COHORT_F8_E4M3) return largest.value / 448.0f;
+    if (dtype == COHORT_I8) return largest.value / 127.0f;
+    i32x16 negative = {0};
+    for (uint32_t s = 0; s < group->steps; s++)
+        negative |= (i32x16)group->values[s] == (largest.bits | (int32_t)0x80000000);
+    return i4_scale(group, largest_of(negative & 1) ? -largest.value : largest.value);
+}
+
+INLINE void quantize_row(uint32_t dtype, const float *values, uint32_t count, uint32_t size, uint8_t *codes,
+                         float *scales) {
+    for (uint32_t begin = 0; begin < count; begin += size, scales++) {
+        const uint32_t length = count - begin < size ? count - begin : size;
+        const struct group group = load_group(values + begin, length);
+        *scales = scale_of(dtype, &group);
+        const bool is_zero = !(*scales > 0.0f || *scales < 0.0f);
+        const lanes inverse = lanes_fill(1.0f / *scales);
+        for (uint32_t s = 0; s < group.steps; s++) {
+            const uint32_t left = length - s * LANES;
+            i32x16 bits = is_zero ? (i32x16){0} : code_bits(dtype, group.values[s] * inverse);
+            store_codes(dtype, bits, left < LANES ? left : LANES, codes + bytes_of(dtype, begin + s * LANES));
+        }
+    }
+}
+
+void NAME(quantize)(const float *values, uint32_t count, uint32_t dtype, uint32_t group, void *codes, float *scales) {
+    if (dtype == COHORT_I4) return quantize_row(COHORT_I4, values, count, group, codes, scales);
+    if (dtype == COHORT_I8) return quantize_row(COHORT_I8, values, count, group, codes, scales);
+    quantize_row(COHORT_F8_E4M3, values, count, group, codes, scales);
+}
+
+#ifdef COHORT_TARGET
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,107 @@
+/// Makes matrices of one dtype of those of another as they are loaded. The result depends on the numbers alone: all
+/// instruction sets, and so all workers, make the same bits.
+package struct WeightConverter: Sendable {
+    private let kernels: KernelSet
+    private let team: ThreadTeam
+
+    /// - Parameter kernels: the best that this machine can run if nil.
+    package init(team: ThreadTeam, kernels: KernelSet? = nil) {
+        self.kernels = kernels ?? KernelSet.available()[0]
+        self.team = team
+    }
+
+    /// The matrices as `held`, in memory of their own; those that are of that dtype already stay as they are.
+    /// - Parameter release: called with each matrix that is not needed any more, before the next one is touched.
+    package func convert(
+        _ matrices: [WeightMatrix], to held: HeldDType, release: (WeightMatrix) -> Void = { _ in }
+    ) -> [WeightMatrix] {
+        let places = Places(of: matrices.filter { $0.dtype != held.dtype }, held)
+        let slab = AlignedBuffer<UInt8>(count: places.byteCount)
+        var next = places.all.makeIterator()
+        return matrices.map { matrix in
+            guard matrix.dtype != held.dtype, let place = next.next() else { return matrix }
+            let part = SlabPart(slab, place)
+            convert(matrix, to: held, part)
+            release(matrix)
+            return part.matrix(like: matrix, held)
+        }
+    }
+
+    /// Where each matrix stands in the memory that all share: neighbours lie together in huge pages.
+    private struct Places {
+        private(set) var all: [Range<Int>] = []
+        private(set) var byteCount = 0
+
+        init(of matrices: [WeightMatrix], _ held: HeldDType) {
+            for matrix in matrices {
+                let end = byteCount + SlabPart.byteCount(rows: matrix.rows, columns: matrix.columns, held)
+                all.append(byteCount..<end)
+                byteCount = end
+            }
+        }
+    }
+
+    private func convert(_ matrix: WeightMatrix, to held: HeldDType, _ part: SlabPart) {
+        let rowsPerBlock = max(1, Self.valuesPerBlock / max(matrix.columns, 1))
+        let codes = held.dtype.byteCount(matrix.columns)
+        let scales = held.scales(columns: matrix.columns)
+        let scalePlace = part.scales(rows: matrix.rows, columns: matrix.columns, held)
+        team.forEach((matrix.rows + rowsPerBlock - 1) / rowsPerBlock) { block in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: matrix.columns) { values in
+                guard let values = values.baseAddress else { return }
+                for row in block * rowsPerBlock..<min((block + 1) * rowsPerBlock, matrix.rows) {
+                    kernels.widenRow(matrix, row: row, into: values)
+                    let place = part.start + row * codes
+                    if held == .bf16 {
+                        kernels.narrow(values, count: matrix.columns, into: place.assumingMemoryBound(to: UInt16.self))
+                    } else {
+                        kernels.quantize(
+                            values, count: matrix.columns, to: held, into: place, scales: scalePlace + row * scales)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Some hundred microseconds of work.
+    private static let valuesPerBlock = 1 << 17
+}
+
+/// A matrix's part of memory that it shares with others: codes row after row, then scales. What is no longer used goes
+/// back to the system, though its neighbours stay.
+private final class SlabPart: Sendable {
+    private let slab: AlignedBuffer<UInt8>
+    private let range: Range<Int>
+
+    init(_ slab: AlignedBuffer<UInt8>, _ range: Range<Int>) {
+        self.slab = slab
+        self.range = range
+    }
+
+    deinit { slab.discard(range) }
+
+    var start: UnsafeMutableRawPointer { UnsafeMutableRawPointer(slab.pointer + range.lowerBound) }
+
+    /// [rows, scales of a row]
+    func scales(rows: Int, columns: Int, _ held: HeldDType) -> UnsafeMutablePointer<Float> {
+        (start + Self.aligned(rows * held.dtype.byteCount(columns))).assumingMemoryBound(to: Float.self)
+    }
+
+    func matrix(like matrix: WeightMatrix, _ held: HeldDType) -> WeightMatrix {
+        let scales = scales(rows: matrix.rows, columns: matrix.columns, held)
+        return WeightMatrix(
+            dtype: held.dtype, rows: matrix.rows, columns: matrix.columns, weights: start,
+            rowStride: held.dtype.packedStride(matrix.columns),
+            scales: held.dtype.isScaled
+                ? BlockScales(
+                    values: scales, stride: held.scales(columns: matrix.columns), blockRows: 1,
+                    blockColumns: HeldDType.groupColumns) : nil, owner: self)
+    }
+
+    static func byteCount(rows: Int, columns: Int, _ held: HeldDType) -> Int {
+        aligned(rows * held.dtype.byteCount(columns))
+            + aligned(rows * held.scales(columns: columns) * MemoryLayout<Float>.size)
+    }
+
+    private static func aligned(_ byteCount: Int) -> Int { (byteCount + 63) / 64 * 64 }
+}

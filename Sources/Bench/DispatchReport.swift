@@ -6,6 +6,8 @@ package struct DispatchReport: Sendable, Encodable {
     package let workers: Int
     package let hiddenSize: Int
     package let rows: Int
+    /// How hidden vectors travel to the experts.
+    package let wire: String
     /// Over all workers.
     package let bytesOut: Int
     package let bytesBack: Int
@@ -18,12 +20,13 @@ package struct DispatchReport: Sendable, Encodable {
     package let ratio: Double
 
     package init(
-        hiddenSize: Int, rows: Int, sizes: [PingPong.Sizes], dispatch: Samples, computeSeconds: Double,
+        hiddenSize: Int, rows: Int, wire: String, sizes: [PingPong.Sizes], dispatch: Samples, computeSeconds: Double,
         pingPong: Samples
     ) {
         workers = sizes.count
         self.hiddenSize = hiddenSize
         self.rows = rows
+        self.wire = wire
         bytesOut = sizes.reduce(0) { $0 + $1.out }
         bytesBack = sizes.reduce(0) { $0 + $1.back }
         dispatchSeconds = dispatch.summary
@@ -37,7 +40,7 @@ package struct DispatchReport: Sendable, Encodable {
             "\(Amount.seconds(summary.median)) (\(Amount.seconds(summary.p10))..\(Amount.seconds(summary.p90)))"
         }
         return """
-            \(workers) workers, hidden size \(hiddenSize), \(rows) rows: \(Amount.grouped(bytesOut)) bytes out, \
+            \(workers) workers, hidden size \(hiddenSize), \(rows) rows, wire \(wire): \(Amount.grouped(bytesOut)) bytes out, \
             \(Amount.grouped(bytesBack)) back
             dispatch + combine  \(span(dispatchSeconds)), of which experts \(Amount.seconds(computeSeconds))
             TCP ping-pong       \(span(pingPongSeconds))

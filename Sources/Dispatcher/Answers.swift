@@ -29,12 +29,12 @@ final class Answers {
 
     /// - Parameter maximumAnswers: tokens * slots * ranks of the largest flight.
     init(maximumAnswers: Int, shape: RowShape) {
-        buffer = AlignedBuffer(count: maximumAnswers * shape.byteCount)
+        buffer = AlignedBuffer(count: maximumAnswers * shape.answerByteCount)
         hasCome = Array(repeating: false, count: maximumAnswers)
         self.shape = shape
     }
 
-    /// [tokens, slots, ranks, hidden size] values of the shape's dtype.
+    /// [tokens, slots, ranks, hidden size] values of the dtype of answers.
     var values: UnsafeRawPointer { UnsafeRawPointer(buffer.pointer) }
 
     func begin(_ question: Question, answers: Int) {
@@ -55,8 +55,8 @@ final class Answers {
     ) throws(BodyError) {
         let body = try CombineBody(header: header, payload: payload, shape: shape, expectedPairs: places.count)
         for (pair, place) in places.enumerated() where isDue(place) {
-            (UnsafeMutableRawPointer(buffer.pointer) + Int(place) * shape.byteCount).copyMemory(
-                from: body.answer(pair), byteCount: shape.byteCount)
+            (UnsafeMutableRawPointer(buffer.pointer) + Int(place) * shape.answerByteCount).copyMemory(
+                from: body.answer(pair), byteCount: shape.answerByteCount)
             hasCome[Int(place)] = true
             dueCount -= 1
         }

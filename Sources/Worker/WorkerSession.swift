@@ -41,9 +41,9 @@ final class WorkerSession {
         feedForward = GroupedFeedForward(
             processor: processor, hiddenSize: assignment.rowShape.hiddenSize,
             width: ExpertShard.widestSlice(of: model.expertWidth, count: assignment.tensorParallelSize),
-            maximumPairs: maximumPairs,
-            exchange: assignment.rowShape.dtype == .bf16 ? .bf16 : .f32)
-        answers = AlignedBuffer(count: maximumPairs * assignment.rowShape.byteCount)
+            maximumRows: assignment.maximumRows, maximumPairs: maximumPairs,
+            exchange: assignment.rowShape.dtype.exchange)
+        answers = AlignedBuffer(count: maximumPairs * assignment.rowShape.answerByteCount)
         pairs.reserveCapacity(maximumPairs)
     }
 
@@ -69,12 +69,14 @@ final class WorkerSession {
         let body = try DispatchBody(header: header, payload: payload, shape: shape, bounds: bounds)
         try take(body.pairs, layer: Int(header.layer))
         guard let rows = body.rows.baseAddress else { throw WorkerError.badAssignment("a dispatch has no rows") }
-        feedForward.run(pairs, of: held.shard, layer: Int(header.layer), input: rows, answers: answers.pointer)
+        feedForward.run(
+            pairs, of: held.shard, layer: Int(header.layer), input: rows, rowCount: body.rowCount,
+            answers: answers.pointer)
         let elapsed = time.now().nanoseconds(since: start) / 1000
         let reply = CombineBody.header(
             answering: header, shape: shape, elapsedMicroseconds: UInt32(clamping: elapsed))
         try link.send(
-            reply, [UnsafeRawBufferPointer(start: answers.pointer, count: pairs.count * shape.byteCount)])
+            reply, [UnsafeRawBufferPointer(start: answers.pointer, count: pairs.count * shape.answerByteCount)])
     }
 
     /// What is held now.

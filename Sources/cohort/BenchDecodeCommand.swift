@@ -45,6 +45,9 @@ struct BenchDecodeCommand: ParsableCommand {
     @Option(help: "Arithmetic: f32, or fast (bf16 into products, f32 accumulation).")
     var compute = Compute.fast
 
+    @OptionGroup
+    var wire: WireOptions
+
     @Option(help: "Cores to use. Default: all.")
     var threads: Int?
 
@@ -74,7 +77,7 @@ struct BenchDecodeCommand: ParsableCommand {
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: compute)
         let decoder = try DecoderModel(from: checkpoint)
         let deployed = Deployment.Model(
-            checkpoint: checkpoint, processor: processor, exchange: .standard(for: compute),
+            checkpoint: checkpoint, processor: processor, exchange: wire.dtype(for: compute),
             expertLayers: Array(decoder.config.denseLayerCount..<decoder.config.layerCount),
             maximumTokens: prefillChunk)
         let memory = MemoryReading(processor)
@@ -87,7 +90,7 @@ struct BenchDecodeCommand: ParsableCommand {
         }
         let report = DecodeReport(
             model: model, threads: processor.team.threads, kernelSet: processor.kernels.name,
-            compute: compute.rawValue, lines: lines)
+            compute: compute.rawValue, wire: wire.dtype(for: compute).rawValue, lines: lines)
         try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
     }
 

@@ -19,6 +19,9 @@ struct BenchDispatchCommand: ParsableCommand {
     @Option(help: "Values of a hidden vector.")
     var hidden = 2048
 
+    @OptionGroup
+    var wire: WireOptions
+
     @Option(help: "Tokens of one dispatch.")
     var rows = 1
 
@@ -45,7 +48,7 @@ struct BenchDispatchCommand: ParsableCommand {
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: .fast)
         let deployment = try Deployment(
             Deployment.Model(
-                checkpoint: model.checkpoint, processor: processor, exchange: .standard(for: .fast),
+                checkpoint: model.checkpoint, processor: processor, exchange: wire.dtype(for: .fast),
                 expertLayers: [0], maximumTokens: rows),
             localWorkers: local, parallelism: try Parallelism(tensor: 1, pipeline: 1, workers: local),
             logger: Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) })
@@ -80,7 +83,8 @@ struct BenchDispatchCommand: ParsableCommand {
         let count = dispatches.reduce(Self.turns) { $0 + $1.count }
         let busy = zip(start, deployment.activity).map { Double($1.busyMicroseconds - $0.busyMicroseconds) }.max() ?? 0
         return DispatchReport(
-            hiddenSize: hidden, rows: rows, sizes: sizes, dispatch: dispatches.dropFirst().reduce(dispatches[0], +),
+            hiddenSize: hidden, rows: rows, wire: wire.dtype(for: .fast).rawValue, sizes: sizes,
+            dispatch: dispatches.dropFirst().reduce(dispatches[0], +),
             computeSeconds: busy / 1e6 / Double(count), pingPong: exchanges.dropFirst().reduce(exchanges[0], +))
     }
 

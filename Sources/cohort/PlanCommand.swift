@@ -49,7 +49,7 @@ struct PlanCommand: ParsableCommand {
             workerMemoryBytes: workerMemory?.byteCount, coordinatorMemoryBytes: coordinatorMemory?.byteCount)
         let input = try PlanInput(options: options, cluster: try cluster.map { try ClusterConfig(file: $0) })
         let wire = WireCost(
-            valueByteSize: ExchangeDType.standard(for: .fast).byteSize, pairByteSize: ExpertPair.byteCount,
+            valueByteSize: 2, pairByteSize: ExpertPair.byteCount,
             headerByteSize: FrameHeader.byteCount)
         let report = try Plan(config: config, input: input, wire: wire).report
         try StandardStream.output((json ? try report.json() : PlanText(report).description) + "\n")

@@ -42,6 +42,17 @@ static inline float float_of_f8(uint8_t code) {
     return sign * float_of_bits((exponent + 120) << 23 | mantissa << 20);
 }
 
+// Of a number up to 448; NaN for what is not finite.
+static inline uint8_t f8_of_float(float value) {
+    uint8_t sign = signbit(value) ? 0x80 : 0;
+    if (!isfinite(value)) return sign | 0x7f;
+    int exponent;
+    frexpf(value, &exponent);
+    if (value == 0 || exponent < -5) exponent = -5;  // subnormal codes are multiples of 2^-9
+    float steps = rintf(ldexpf(fabsf(value), 4 - exponent));
+    return sign | (uint8_t)((exponent + 5) * 8 + (int)steps);
+}
+
 static inline float float_of(uint32_t dtype, const void *values, size_t index) {
     uint16_t half;
     float single;

@@ -40,8 +40,8 @@ package struct DispatchReport: Sendable, Encodable {
             "\(Amount.seconds(summary.median)) (\(Amount.seconds(summary.p10))..\(Amount.seconds(summary.p90)))"
         }
         return """
-            \(workers) workers, hidden size \(hiddenSize), \(rows) rows, wire \(wire): \(Amount.grouped(bytesOut)) bytes out, \
-            \(Amount.grouped(bytesBack)) back
+            \(workers) workers, hidden size \(hiddenSize), \(rows) rows, wire \(wire): \
+            \(Amount.grouped(bytesOut)) bytes out, \(Amount.grouped(bytesBack)) back
             dispatch + combine  \(span(dispatchSeconds)), of which experts \(Amount.seconds(computeSeconds))
             TCP ping-pong       \(span(pingPongSeconds))
             ratio               \(String(format: "%.2f", ratio))

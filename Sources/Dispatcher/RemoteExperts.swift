@@ -46,6 +46,7 @@ package final class RemoteExperts: RoutedExperts {
     let sliceBytes: [Int]
     let maximumAnswers: Int
     private let sum: AnswerSum
+    private let processor: Processor
     private let encoder: RowEncoder
     private let lastLayer: Int
     var roster: Roster
@@ -81,6 +82,7 @@ package final class RemoteExperts: RoutedExperts {
         self.exchange = exchange
         self.arrivals = arrivals
         self.time = time
+        self.processor = processor
         self.shape = shape
         self.limits = limits
         self.planner = planner
@@ -114,7 +116,7 @@ package final class RemoteExperts: RoutedExperts {
     package func dispatch(_ hidden: UnsafePointer<Float>, to routing: Routing, layer: Int) throws -> Flight {
         try makeWhole()
         let flight = Flight(identifier: takeIdentifier(), layer: layer, routing: routing)
-        let answers = idle.popLast() ?? Answers(maximumAnswers: maximumAnswers, shape: shape)
+        let answers = idle.popLast() ?? Answers(processor: processor, maximumAnswers: maximumAnswers, shape: shape)
         let table = placement.table(layer: layer)
         answers.begin(
             Answers.Question(

@@ -18,7 +18,7 @@ FORBIDDEN = [
     (re.compile(r"^\s*public\b"), "targets share by `package`"),
 ]
 SWIFT_HEAD = re.compile(r"^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:[\w()]+\s+)*(?:func\b|init[?]?[(<])")
-C_HEAD = re.compile(r"^(?:static |inline )*[A-Za-z_]\w*[\w* ]*\([^;]*$")
+C_HEAD = re.compile(r"^(?!typedef)(?:static |inline )*[A-Za-z_]\w*[\w* ]*\([^;]*$")
 
 
 def sources():

@@ -42,13 +42,16 @@ package struct DecodeReport: Sendable, Encodable {
     package let threads: Int
     package let kernelSet: String
     package let compute: String
+    /// How hidden vectors travel to the experts.
+    package let wire: String
     package let lines: [Line]
 
-    package init(model: String, threads: Int, kernelSet: String, compute: String, lines: [Line]) {
+    package init(model: String, threads: Int, kernelSet: String, compute: String, wire: String, lines: [Line]) {
         self.model = model
         self.threads = threads
         self.kernelSet = kernelSet
         self.compute = compute
+        self.wire = wire
         self.lines = lines
     }
 
@@ -70,7 +73,7 @@ package struct DecodeReport: Sendable, Encodable {
                 String(format: "%.0f %%", line.limitShare * 100),
             ])
         }
-        let head = "\(model), \(threads) threads, \(kernelSet), \(compute)"
+        let head = "\(model), \(threads) threads, \(kernelSet), \(compute), wire \(wire)"
         return ([head] + table.lines()).joined(separator: "\n")
     }
 }

@@ -6,30 +6,38 @@ package struct DispatchReport: Sendable, Encodable {
     package let workers: Int
     package let hiddenSize: Int
     package let rows: Int
+    /// How hidden vectors travel to the experts.
+    package let wire: String
     /// Over all workers.
     package let bytesOut: Int
     package let bytesBack: Int
     /// Seconds from the dispatch to the end of the combine.
     package let dispatchSeconds: Samples.Summary
-    /// Seconds that the slowest worker computed of them, on average.
-    package let computeSeconds: Double
+    /// Seconds that the slowest worker computed of them.
+    package let expertSeconds: Samples.Summary
+    /// Seconds of each dispatch without those: the way there and back.
+    package let wayThereAndBackSeconds: Samples.Summary
     /// Seconds of the plain exchange.
     package let pingPongSeconds: Samples.Summary
+    /// Of the way there and back to the plain exchange.
     package let ratio: Double
 
     package init(
-        hiddenSize: Int, rows: Int, sizes: [PingPong.Sizes], dispatch: Samples, computeSeconds: Double,
+        hiddenSize: Int, rows: Int, wire: String, sizes: [PingPong.Sizes], dispatches: [Double], experts: [Double],
         pingPong: Samples
     ) {
+        let way = Samples(zip(dispatches, experts).map { $0 - $1 })
         workers = sizes.count
         self.hiddenSize = hiddenSize
         self.rows = rows
+        self.wire = wire
         bytesOut = sizes.reduce(0) { $0 + $1.out }
         bytesBack = sizes.reduce(0) { $0 + $1.back }
-        dispatchSeconds = dispatch.summary
-        self.computeSeconds = computeSeconds
+        dispatchSeconds = Samples(dispatches).summary
+        expertSeconds = Samples(experts).summary
+        wayThereAndBackSeconds = way.summary
         pingPongSeconds = pingPong.summary
-        ratio = dispatch.median / pingPong.median
+        ratio = way.median / pingPong.median
     }
 
     package var text: String {
@@ -37,9 +45,11 @@ package struct DispatchReport: Sendable, Encodable {
             "\(Amount.seconds(summary.median)) (\(Amount.seconds(summary.p10))..\(Amount.seconds(summary.p90)))"
         }
         return """
-            \(workers) workers, hidden size \(hiddenSize), \(rows) rows: \(Amount.grouped(bytesOut)) bytes out, \
-            \(Amount.grouped(bytesBack)) back
-            dispatch + combine  \(span(dispatchSeconds)), of which experts \(Amount.seconds(computeSeconds))
+            \(workers) workers, hidden size \(hiddenSize), \(rows) rows, wire \(wire): \
+            \(Amount.grouped(bytesOut)) bytes out, \(Amount.grouped(bytesBack)) back
+            dispatch + combine  \(span(dispatchSeconds))
+            experts             \(span(expertSeconds))
+            way there and back  \(span(wayThereAndBackSeconds))
             TCP ping-pong       \(span(pingPongSeconds))
             ratio               \(String(format: "%.2f", ratio))
             """

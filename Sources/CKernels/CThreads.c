@@ -15,9 +15,9 @@ size_t cohort_allowed_processors(uint32_t *numbers, size_t capacity) {
     return count;
 }
 
-int cohort_pin_caller(uint32_t processor) {
+int cohort_keep_caller(const uint32_t *processors, size_t count) {
     cpu_set_t sets[SETS];
     CPU_ZERO_S(sizeof sets, sets);
-    CPU_SET_S(processor, sizeof sets, sets);
+    for (size_t i = 0; i < count; i++) CPU_SET_S(processors[i], sizeof sets, sets);
     return sched_setaffinity(0, sizeof sets, sets) == 0 ? 0 : errno;
 }

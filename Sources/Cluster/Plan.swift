@@ -25,7 +25,7 @@ package struct Plan: Sendable {
         let loads = placement.stages.map { stage in
             StageLoad(
                 stage: stage, table: placement.table(layer: stage.layers[0]), input: input, slices: slices,
-                wire: wire, chosen: config.expertsPerToken, hiddenSize: config.hiddenSize)
+                wire: wire, chosen: config.expertsPerToken)
         }
         let coordinator = Self.coordinatorShare(config, input, model, loads)
         let workers = Self.workerShares(input, loads)

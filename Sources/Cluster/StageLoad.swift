@@ -11,11 +11,9 @@ struct StageLoad {
     private let wire: WireCost
     private let experts: Int
     private let chosen: Int
-    private let hiddenSize: Int
 
     init(
-        stage: Stage, table: SlotTable, input: PlanInput, slices: ExpertSlices, wire: WireCost, chosen: Int,
-        hiddenSize: Int
+        stage: Stage, table: SlotTable, input: PlanInput, slices: ExpertSlices, wire: WireCost, chosen: Int
     ) {
         var held = Array(repeating: Array(repeating: 0, count: stage.workers.count), count: table.tensor)
         for (row, worker) in table.primary.enumerated() {
@@ -28,7 +26,6 @@ struct StageLoad {
         self.slices = slices
         self.wire = wire
         self.chosen = chosen
-        self.hiddenSize = hiddenSize
         experts = table.rowCount / table.tensor
     }
 
@@ -55,10 +52,10 @@ struct StageLoad {
     func traffic(_ worker: Int, tokens: Double) -> Traffic {
         let hit = hitProbability(worker)
         let headers = (1 - pow(1 - hit, tokens)) * Double(wire.headerByteSize)
-        let row = Double(hiddenSize * wire.valueByteSize)
         let pairs = tokens * Double(chosen * slots(worker)) / Double(experts)
         return Traffic(
-            out: tokens * hit * row + pairs * Double(wire.pairByteSize) + headers, back: pairs * row + headers)
+            out: tokens * hit * Double(wire.rowByteSize) + pairs * Double(wire.pairByteSize) + headers,
+            back: pairs * Double(wire.answerByteSize) + headers)
     }
 
     /// Bytes of one layer through the coordinator's link.

@@ -5,6 +5,7 @@ internal import Wire
 /// One flight: what was asked, and the answers as they come in, each at its own place, whoever sends it and whenever it
 /// comes.
 final class Answers {
+    private let processor: Processor
     private let buffer: AlignedBuffer<UInt8>
     private let shape: RowShape
     /// The flight that this record serves now.
@@ -28,13 +29,14 @@ final class Answers {
     }
 
     /// - Parameter maximumAnswers: tokens * slots * ranks of the largest flight.
-    init(maximumAnswers: Int, shape: RowShape) {
-        buffer = AlignedBuffer(count: maximumAnswers * shape.byteCount)
+    init(processor: Processor, maximumAnswers: Int, shape: RowShape) {
+        self.processor = processor
+        buffer = AlignedBuffer(count: maximumAnswers * shape.answerByteCount)
         hasCome = Array(repeating: false, count: maximumAnswers)
         self.shape = shape
     }
 
-    /// [tokens, slots, ranks, hidden size] values of the shape's dtype.
+    /// [tokens, slots, ranks, hidden size] values of the dtype of answers.
     var values: UnsafeRawPointer { UnsafeRawPointer(buffer.pointer) }
 
     func begin(_ question: Question, answers: Int) {
@@ -54,12 +56,23 @@ final class Answers {
         _ header: FrameHeader, _ payload: UnsafeRawBufferPointer, at places: [Int32], now: Instant
     ) throws(BodyError) {
         let body = try CombineBody(header: header, payload: payload, shape: shape, expectedPairs: places.count)
-        for (pair, place) in places.enumerated() where isDue(place) {
-            (UnsafeMutableRawPointer(buffer.pointer) + Int(place) * shape.byteCount).copyMemory(
-                from: body.answer(pair), byteCount: shape.byteCount)
+        keep(body, at: places)
+        for place in places where isDue(place) {
             hasCome[Int(place)] = true
             dueCount -= 1
         }
         lastAnswer = now
+    }
+
+    /// Copies the answers that are due, in parallel if they are many: a long prompt's are megabytes from each worker,
+    /// and nobody else has anything to do meanwhile.
+    private func keep(_ body: CombineBody, at places: [Int32]) {
+        let size = shape.answerByteCount
+        let values = UnsafeMutableRawPointer(buffer.pointer)
+        processor.forEachBlock(of: places.count, columns: size / 2) { block in
+            for pair in block where isDue(places[pair]) {
+                (values + Int(places[pair]) * size).copyMemory(from: body.answer(pair), byteCount: size)
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ extension ExchangeDType {
             switch dtype {
             case .f32: .f32
             case .bf16: .bf16
+            case .fp8: .fp8
             }
     }
 
@@ -14,6 +15,7 @@ extension ExchangeDType {
         switch self {
         case .f32: .f32
         case .bf16: .bf16
+        case .fp8: .fp8
         }
     }
 }

@@ -7,7 +7,7 @@ extension RemoteExperts {
     /// changes only when all is sent: the plan is of one placement.
     func send(_ answers: Answers) {
         guard let question = answers.question else { return }
-        let rows = exchanged(question.hidden, question.routing.tokens)
+        let rows = encoded(question.hidden, question.routing.tokens)
         let now = time.now()
         var unreachable: [(worker: Int, reason: String)] = []
         for worker in plan.shares.indices where !plan.shares[worker].isEmpty {

@@ -45,9 +45,9 @@ package final class RemoteExperts: RoutedExperts {
     let planner: Planner
     let sliceBytes: [Int]
     let maximumAnswers: Int
-    private let processor: Processor
     private let sum: AnswerSum
-    private let narrowHidden: AlignedBuffer<UInt16>
+    private let processor: Processor
+    private let encoder: RowEncoder
     private let lastLayer: Int
     var roster: Roster
     var control: ControlPlane
@@ -93,10 +93,12 @@ package final class RemoteExperts: RoutedExperts {
         let ranks = placement.parallelism.tensor
         lastLayer = placement.layers.last ?? 0
         maximumAnswers = maximumTokens * expertsPerToken * ranks
+        let dtype = ExchangeDType(shape.dtype)
         sum = AnswerSum(
             processor: processor, hiddenSize: shape.hiddenSize, rankCount: ranks, maximumTokens: maximumTokens,
-            exchange: ExchangeDType(shape.dtype))
-        narrowHidden = AlignedBuffer(count: shape.dtype == .bf16 ? maximumTokens * shape.hiddenSize : 0)
+            exchange: dtype)
+        encoder = RowEncoder(
+            processor: processor, hiddenSize: shape.hiddenSize, maximumRows: maximumTokens, exchange: dtype)
         plan = DispatchPlan(speeds: control.speeds, shape: shape)
         roster = Roster(workers, now: time.now())
         desk = ControlDesk(
@@ -116,7 +118,7 @@ package final class RemoteExperts: RoutedExperts {
     package func dispatch(_ hidden: UnsafePointer<Float>, to routing: Routing, layer: Int) throws -> Flight {
         try makeWhole()
         let flight = Flight(identifier: takeIdentifier(), layer: layer, routing: routing)
-        let answers = idle.popLast() ?? Answers(maximumAnswers: maximumAnswers, shape: shape)
+        let answers = idle.popLast() ?? Answers(processor: processor, maximumAnswers: maximumAnswers, shape: shape)
         let table = placement.table(layer: layer)
         answers.begin(
             Answers.Question(
@@ -198,11 +200,9 @@ package final class RemoteExperts: RoutedExperts {
         exchange.add(link)
     }
 
-    /// The hidden vectors [tokens, hidden size] in the dtype of the wire.
-    func exchanged(_ hidden: UnsafePointer<Float>, _ tokens: Int) -> UnsafeRawPointer {
-        guard shape.dtype == .bf16 else { return UnsafeRawPointer(hidden) }
-        processor.narrow(hidden, count: tokens * shape.hiddenSize, into: narrowHidden.pointer)
-        return UnsafeRawPointer(narrowHidden.pointer)
+    /// The hidden vectors [tokens, hidden size] as they travel.
+    func encoded(_ hidden: UnsafePointer<Float>, _ tokens: Int) -> UnsafeRawPointer {
+        encoder.encode(hidden, count: tokens)
     }
 
     private func end(_ answers: Answers) {

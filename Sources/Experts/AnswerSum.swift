@@ -21,7 +21,7 @@ package struct AnswerSum {
     /// output[t] += sum over slots, in order, of weight[t, slot] * (sum over ranks, in order, of answers[t, slot,
     /// rank]).
     /// - Parameters:
-    ///   - answers: [tokens, slots, ranks, hidden size] values of the exchange dtype.
+    ///   - answers: [tokens, slots, ranks, hidden size] as they travel.
     ///   - output: [tokens, hidden size] f32.
     package func add(_ answers: UnsafeRawPointer, routing: Routing, into output: UnsafeMutablePointer<Float>) {
         processor.team.forEach(routing.tokens) { token in
@@ -55,7 +55,7 @@ package struct AnswerSum {
         switch exchange {
         case .f32:
             return answers.assumingMemoryBound(to: Float.self) + row * hiddenSize
-        case .bf16:
+        case .bf16, .fp8:
             let source = answers.assumingMemoryBound(to: UInt16.self) + row * hiddenSize
             processor.kernels.widen(source, count: hiddenSize, into: scratch)
             return UnsafePointer(scratch)

@@ -8,6 +8,7 @@ package final class GroupedFeedForward {
     private let hiddenSize: Int
     private let width: Int
     private let exchange: ExchangeDType
+    private let decoder: RowDecoder
     private let inputs: AlignedBuffer<Float>
     private let narrowInputs: AlignedBuffer<UInt16>
     private let gates: AlignedBuffer<Float>
@@ -40,14 +41,17 @@ package final class GroupedFeedForward {
 
     /// - Parameters:
     ///   - width: the widest intermediate slice of the experts to come.
+    ///   - maximumRows: the most rows of the input of one `run`.
     ///   - maximumPairs: the most pairs of one `run`.
     package init(
-        processor: Processor, hiddenSize: Int, width: Int, maximumPairs: Int, exchange: ExchangeDType
+        processor: Processor, hiddenSize: Int, width: Int, maximumRows: Int, maximumPairs: Int, exchange: ExchangeDType
     ) {
         self.processor = processor
         self.hiddenSize = hiddenSize
         self.width = width
         self.exchange = exchange
+        decoder = RowDecoder(
+            processor: processor, hiddenSize: hiddenSize, maximumRows: maximumRows, exchange: exchange)
         let isFast = processor.compute == .fast
         inputs = AlignedBuffer(count: isFast ? 0 : maximumPairs * hiddenSize)
         narrowInputs = AlignedBuffer(count: isFast ? maximumPairs * hiddenSize : 0)
@@ -70,13 +74,15 @@ package final class GroupedFeedForward {
         }
     }
 
-    /// answers[p] = slice(p) of the expert, applied to input[row(p)], in the exchange dtype.
+    /// answers[p] = slice(p) of the expert, applied to input[row(p)].
     /// - Parameters:
-    ///   - input: [rows, hidden size] values of the exchange dtype.
-    ///   - answers: [pairs, hidden size] values of the exchange dtype.
+    ///   - input: [rowCount] rows as they travelled in the exchange dtype.
+    ///   - answers: [pairs, hidden size] as they travel.
     package func run(
-        _ pairs: [Pair], of shard: ExpertShard, layer: Int, input: UnsafeRawPointer, answers: UnsafeMutableRawPointer
+        _ pairs: [Pair], of shard: ExpertShard, layer: Int, input: UnsafeRawPointer, rowCount: Int,
+        answers: UnsafeMutableRawPointer
     ) {
+        let input = decoder.decode(input, count: rowCount)
         sort(pairs, sliceCount: shard.sliceCount)
         group(pairs, shard, layer, input)
         gather(pairs, input)
@@ -116,20 +122,19 @@ package final class GroupedFeedForward {
         }
     }
 
-    /// A row of the input where it stands, if the products can read it so.
-    private func row(_ row: Int, of input: UnsafeRawPointer) -> Activations? {
-        switch (exchange, processor.compute) {
-        case (.bf16, .fast):
+    /// A row of the input where it stands.
+    private func row(_ row: Int, of input: UnsafeRawPointer) -> Activations {
+        switch processor.compute {
+        case .fast:
             Activations(
                 .bf16(input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize), rows: 1, columns: hiddenSize)
-        case (.f32, .f32):
+        case .f32:
             Activations(
                 .f32(input.assumingMemoryBound(to: Float.self) + row * hiddenSize), rows: 1, columns: hiddenSize)
-        case (.bf16, .f32), (.f32, .fast): nil
         }
     }
 
-    /// Brings the rows of each group together, in the dtype that the products read.
+    /// Brings the rows of each group together.
     private func gather(_ pairs: [Pair], _ input: UnsafeRawPointer) {
         let hiddenSize = hiddenSize
         processor.forEachBlock(of: gathered.count, columns: hiddenSize) { block in
@@ -141,17 +146,11 @@ package final class GroupedFeedForward {
 
     private func bring(_ row: Int, of input: UnsafeRawPointer, to position: Int) {
         let offset = position * hiddenSize
-        switch (exchange, processor.compute) {
-        case (.bf16, .fast):
+        switch processor.compute {
+        case .fast:
             let source = input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize
             (narrowInputs.pointer + offset).update(from: source, count: hiddenSize)
-        case (.bf16, .f32):
-            let source = input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize
-            processor.kernels.widen(source, count: hiddenSize, into: inputs.pointer + offset)
-        case (.f32, .fast):
-            let source = input.assumingMemoryBound(to: Float.self) + row * hiddenSize
-            processor.kernels.narrow(source, count: hiddenSize, into: narrowInputs.pointer + offset)
-        case (.f32, .f32):
+        case .f32:
             let source = input.assumingMemoryBound(to: Float.self) + row * hiddenSize
             (inputs.pointer + offset).update(from: source, count: hiddenSize)
         }
@@ -199,14 +198,14 @@ package final class GroupedFeedForward {
         }
     }
 
-    /// Part of an answer, in the exchange dtype.
+    /// Part of an answer, as it travels.
     private func store(
         _ values: UnsafePointer<Float>, count: Int, in answers: UnsafeMutableRawPointer, at offset: Int
     ) {
         switch exchange {
         case .f32:
             (answers.assumingMemoryBound(to: Float.self) + offset).update(from: values, count: count)
-        case .bf16:
+        case .bf16, .fp8:
             processor.kernels.narrow(
                 values, count: count, into: answers.assumingMemoryBound(to: UInt16.self) + offset)
         }

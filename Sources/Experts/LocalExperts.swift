@@ -3,12 +3,9 @@ package import Kernels
 /// The routed experts in this process: the whole engine runs without a cluster, with the same results.
 package final class LocalExperts: RoutedExperts {
     private let shard: ExpertShard
-    private let processor: Processor
-    private let hiddenSize: Int
-    private let exchange: ExchangeDType
     private let feedForward: GroupedFeedForward
     private let sum: AnswerSum
-    private let narrowHidden: AlignedBuffer<UInt16>
+    private let encoder: RowEncoder
     private let answers: AlignedBuffer<UInt8>
     private var pairs: [GroupedFeedForward.Pair] = []
     private var nextFlight: UInt64 = 0
@@ -23,18 +20,16 @@ package final class LocalExperts: RoutedExperts {
     ) {
         precondition(shard.tensorParallelSize == 1, "local experts are whole")
         self.shard = shard
-        self.processor = processor
-        self.hiddenSize = hiddenSize
-        self.exchange = exchange
         let pairs = maximumTokens * expertsPerToken
         feedForward = GroupedFeedForward(
-            processor: processor, hiddenSize: hiddenSize, width: shard.maximumWidth, maximumPairs: pairs,
-            exchange: exchange)
+            processor: processor, hiddenSize: hiddenSize, width: shard.maximumWidth, maximumRows: maximumTokens,
+            maximumPairs: pairs, exchange: exchange)
         sum = AnswerSum(
             processor: processor, hiddenSize: hiddenSize, rankCount: 1, maximumTokens: maximumTokens,
             exchange: exchange)
-        narrowHidden = AlignedBuffer(count: exchange == .bf16 ? maximumTokens * hiddenSize : 0)
-        answers = AlignedBuffer(count: pairs * hiddenSize * exchange.byteSize)
+        encoder = RowEncoder(
+            processor: processor, hiddenSize: hiddenSize, maximumRows: maximumTokens, exchange: exchange)
+        answers = AlignedBuffer(count: pairs * exchange.answerByteCount(hiddenSize))
     }
 
     package var stageCount: Int { 1 }
@@ -58,19 +53,10 @@ package final class LocalExperts: RoutedExperts {
             pairs.append(.init(row: index / routing.expertsPerToken, slice: Int(routing.experts[index])))
         }
         feedForward.run(
-            pairs, of: shard, layer: flight.layer, input: exchanged(hidden, routing.tokens), answers: answers.pointer)
+            pairs, of: shard, layer: flight.layer, input: encoder.encode(hidden, count: routing.tokens),
+            rowCount: routing.tokens, answers: answers.pointer)
         sum.add(answers.pointer, routing: routing, into: output)
     }
 
     package func abandon() { hidden.removeAll() }
-
-    /// The hidden vectors as a worker would get them.
-    private func exchanged(_ hidden: UnsafePointer<Float>, _ tokens: Int) -> UnsafeRawPointer {
-        guard exchange == .bf16 else { return UnsafeRawPointer(hidden) }
-        processor.team.forEach(tokens) { token in
-            let offset = token * hiddenSize
-            processor.kernels.narrow(hidden + offset, count: hiddenSize, into: narrowHidden.pointer + offset)
-        }
-        return UnsafeRawPointer(narrowHidden.pointer)
-    }
 }

@@ -1,5 +1,3 @@
-package import Kernels
-
 /// The seam between the model and wherever its routed experts live: in this process or on a cluster.
 ///
 /// Used from one thread. Between `dispatch` and `combine` of one flight the caller may compute, and may dispatch other
@@ -36,27 +34,5 @@ package struct Flight {
         self.identifier = identifier
         self.layer = layer
         self.routing = routing
-    }
-}
-
-/// How hidden vectors and answers travel between the coordinator and the experts. Experts in the same process round the
-/// same way, so that where an expert lives never changes a result.
-package enum ExchangeDType: String, Sendable, CaseIterable {
-    case f32
-    case bf16
-
-    package var byteSize: Int {
-        switch self {
-        case .f32: 4
-        case .bf16: 2
-        }
-    }
-
-    /// What loses nothing that the arithmetic would have kept: products round their input to bf16 in `fast`.
-    package static func standard(for compute: Compute) -> ExchangeDType {
-        switch compute {
-        case .f32: .f32
-        case .fast: .bf16
-        }
     }
 }

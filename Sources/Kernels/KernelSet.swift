@@ -84,6 +84,25 @@ package struct KernelSet: Sendable {
         table.widen_bf16(values, UInt32(count), output)
     }
 
+    /// A row as FP8 (e4m3) codes, [count], with a scale for each `rowBlock` columns, a power of two. Rounds to nearest
+    /// even; what is not finite becomes NaN.
+    package func narrow(
+        _ values: UnsafePointer<Float>, count: Int, codes: UnsafeMutablePointer<UInt8>,
+        scales: UnsafeMutablePointer<Float>
+    ) {
+        table.narrow_f8(values, UInt32(count), scales, codes)
+    }
+
+    /// Such a row as f32, exactly.
+    package func widen(
+        codes: UnsafePointer<UInt8>, scales: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<Float>
+    ) {
+        table.widen_f8(scales, codes, UInt32(count), output)
+    }
+
+    /// Columns that share a scale in a row of FP8 activations.
+    package static var rowBlock: Int { Int(COHORT_ROW_BLOCK) }
+
     /// One row of a matrix as f32, [columns], scales multiplied in.
     package func widenRow(_ matrix: WeightMatrix, row: Int, into output: UnsafeMutablePointer<Float>) {
         precondition(row >= 0 && row < matrix.rows, "row outside the matrix")

@@ -13,8 +13,21 @@ package enum Processors {
         return numbers.isEmpty ? [0] : numbers.map(Int.init)
     }
 
-    /// Keeps the calling thread on one processor. A system that refuses is obeyed: pinning is for speed alone.
-    static func pinCaller(to processor: Int) {
-        _ = cohort_pin_caller(UInt32(processor))
+    /// Deals processors to processes that share a machine, as evenly as can be, the last first: the coordinator's own
+    /// thread, which sends to the workers in their order, is on the first, and has to make room there for its worker.
+    /// The system by itself lets two of them share a processor while another idles, for as long as a layer takes.
+    /// - Returns: [count], each not empty.
+    package static func dealt(_ processors: [Int], to count: Int) -> [[Int]] {
+        let size = max(1, processors.count / count)
+        return (0..<count).map { index in
+            (0..<size).map { processors[processors.count - 1 - (index * size + $0) % processors.count] }.sorted()
+        }
+    }
+
+    /// Keeps the calling thread, and those that it starts, on some processors. A system that refuses is obeyed: it is
+    /// for speed alone.
+    package static func keepCaller(on processors: [Int]) {
+        let numbers = processors.map { UInt32($0) }
+        _ = cohort_keep_caller(numbers, numbers.count)
     }
 }

@@ -9,23 +9,33 @@ package final class ThreadTeam: Sendable {
     package let threads: Int
     private let board: LoopBoard
     private let workers: [WorkerThread]
+    /// Of the process, where the team fills them; else nobody is pinned.
+    private let processors: [Int]?
 
     package init(threads: Int) {
         precondition(threads > 0, "a team has at least its caller")
         self.threads = threads
         let board = LoopBoard()
         self.board = board
-        let processors = Processors.allowed()
+        let allowed = Processors.allowed()
         // Pinned threads of two teams would share one processor while another idles: pin only what fills the machine.
-        let pinned = threads == processors.count
-        workers = (1..<max(threads, 1)).map { index in
-            WorkerThread(board: board, processor: pinned ? processors[index] : nil)
-        }
+        let processors = threads > 1 && threads == allowed.count ? allowed : nil
+        self.processors = processors
+        workers = (1..<max(threads, 1)).map { WorkerThread(board: board, processor: processors?[$0]) }
     }
 
     deinit {
         board.close()
         for worker in workers { worker.join() }
+    }
+
+    /// Keeps the caller of loops on the processor that the team's other threads leave free while `body` runs: where the
+    /// system lets it share one with them, every loop takes twice its time.
+    package func withPinnedCaller<Result>(_ body: () throws -> Result) rethrows -> Result {
+        guard let processors else { return try body() }
+        Processors.keepCaller(on: [processors[0]])
+        defer { Processors.keepCaller(on: processors) }
+        return try body()
     }
 
     /// Calls `body` once for each of 0..<count, in no particular order, on all threads; returns when all are done.

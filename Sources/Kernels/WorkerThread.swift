@@ -18,7 +18,7 @@ final class WorkerThread: @unchecked Sendable {
     private static func main(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
         guard let argument else { return nil }
         let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        if let processor = start.processor { Processors.pinCaller(to: processor) }
+        if let processor = start.processor { Processors.keepCaller(on: [processor]) }
         start.board.serve()
         return nil
     }

@@ -58,6 +58,10 @@ package final class Engine {
     /// - Returns: the tokens that it brought; empty when a chunk of a prompt ended, or nothing is left to do.
     /// - Throws: what the experts throw; then `abandon` is the only way on.
     package func step() throws -> [Emission] {
+        try processor.team.withPinnedCaller { try run() }
+    }
+
+    private func run() throws -> [Emission] {
         while true {
             if pipeline.hasRoom { try admit() }
             guard !pipeline.isEmpty else { return [] }

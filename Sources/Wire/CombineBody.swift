@@ -3,14 +3,16 @@
 package struct CombineBody {
     package let shape: RowShape
     package let answers: UnsafeRawBufferPointer
-    package var pairCount: Int { answers.count / shape.byteCount }
+    package var pairCount: Int { answers.count / shape.answerByteCount }
 
     /// `expectedPairs`: how many pairs the dispatch of this flight asked for.
     package init(
         header: FrameHeader, payload: UnsafeRawBufferPointer, shape: RowShape, expectedPairs: Int
     ) throws(BodyError) {
         guard header.kind == .combine else { throw .wrongKind(header.kind) }
-        guard header.dtype == shape.dtype else { throw .wrongDType(header.dtype, expected: shape.dtype) }
+        guard header.dtype == shape.dtype.answer else {
+            throw .wrongDType(header.dtype, expected: shape.dtype.answer)
+        }
         let pairCount = Int(header.pairCount)
         guard pairCount == expectedPairs else { throw .wrongPairCount(pairCount, expected: expectedPairs) }
         let expected = Self.byteCount(pairs: pairCount, shape: shape)
@@ -19,20 +21,21 @@ package struct CombineBody {
         self.answers = payload
     }
 
-    /// The answer of one pair: hiddenSize values of the shape's dtype.
+    /// The answer of one pair: hiddenSize values of the dtype of answers.
     package func answer(_ pair: Int) -> UnsafeRawPointer {
-        UnsafeRawPointer(answers.baseAddress!) + pair * shape.byteCount
+        UnsafeRawPointer(answers.baseAddress!) + pair * shape.answerByteCount
     }
 
     /// Bytes of a combine's payload.
-    package static func byteCount(pairs: Int, shape: RowShape) -> Int { pairs * shape.byteCount }
+    package static func byteCount(pairs: Int, shape: RowShape) -> Int { pairs * shape.answerByteCount }
 
     /// The header of the combine that answers `dispatch` with all its pairs.
     package static func header(
         answering dispatch: FrameHeader, shape: RowShape, elapsedMicroseconds: UInt32
     ) -> FrameHeader {
         FrameHeader(
-            kind: .combine, dtype: shape.dtype, epoch: dispatch.epoch, layer: dispatch.layer, flight: dispatch.flight,
+            kind: .combine, dtype: shape.dtype.answer, epoch: dispatch.epoch, layer: dispatch.layer,
+            flight: dispatch.flight,
             pairCount: dispatch.pairCount, elapsedMicroseconds: elapsedMicroseconds,
             payloadLength: byteCount(pairs: Int(dispatch.pairCount), shape: shape))
     }

@@ -17,7 +17,7 @@ package struct DispatchBody {
     package let shape: RowShape
     /// The answers asked for; the combine has them in this order.
     package let pairs: UnsafeBufferPointer<ExpertPair>
-    /// [rowCount, hiddenSize] values of the shape's dtype, row after row.
+    /// [rowCount] rows of the shape's dtype, one after another.
     package let rows: UnsafeRawBufferPointer
     package var rowCount: Int { rows.count / shape.byteCount }
 

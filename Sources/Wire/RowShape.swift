@@ -2,6 +2,7 @@
 package struct RowShape: Sendable, Equatable {
     /// Values of one row.
     package let hiddenSize: Int
+    /// Of the rows that are dispatched.
     package let dtype: WireDType
 
     package init(hiddenSize: Int, dtype: WireDType) {
@@ -10,6 +11,9 @@ package struct RowShape: Sendable, Equatable {
         self.dtype = dtype
     }
 
-    /// Bytes of one row.
-    package var byteCount: Int { hiddenSize * dtype.byteSize }
+    /// Bytes of a row that is dispatched.
+    package var byteCount: Int { dtype.byteCount(values: hiddenSize) }
+
+    /// Bytes of an answer.
+    package var answerByteCount: Int { dtype.answer.byteCount(values: hiddenSize) }
 }

@@ -12,6 +12,7 @@ final class WorkerSession {
     private let server: SliceServer?
     private let bounds: DispatchBody.Bounds
     private let maximumPairs: Int
+    private let processor: Processor
     private let feedForward: GroupedFeedForward
     private let answers: AlignedBuffer<UInt8>
     private let filler: SlotFiller
@@ -33,6 +34,7 @@ final class WorkerSession {
         self.server = server
         self.time = time
         filler = SlotFiller(letGo: { sources.letGo($0) }, notify: { exchange.wake() })
+        self.processor = processor
         let model = assignment.model
         bounds = DispatchBody.Bounds(
             maximumRows: assignment.maximumRows, expertCount: model.expertCount,
@@ -41,9 +43,9 @@ final class WorkerSession {
         feedForward = GroupedFeedForward(
             processor: processor, hiddenSize: assignment.rowShape.hiddenSize,
             width: ExpertShard.widestSlice(of: model.expertWidth, count: assignment.tensorParallelSize),
-            maximumPairs: maximumPairs,
-            exchange: assignment.rowShape.dtype == .bf16 ? .bf16 : .f32)
-        answers = AlignedBuffer(count: maximumPairs * assignment.rowShape.byteCount)
+            maximumRows: assignment.maximumRows, maximumPairs: maximumPairs,
+            exchange: assignment.rowShape.dtype.exchange)
+        answers = AlignedBuffer(count: maximumPairs * assignment.rowShape.answerByteCount)
         pairs.reserveCapacity(maximumPairs)
     }
 
@@ -69,12 +71,16 @@ final class WorkerSession {
         let body = try DispatchBody(header: header, payload: payload, shape: shape, bounds: bounds)
         try take(body.pairs, layer: Int(header.layer))
         guard let rows = body.rows.baseAddress else { throw WorkerError.badAssignment("a dispatch has no rows") }
-        feedForward.run(pairs, of: held.shard, layer: Int(header.layer), input: rows, answers: answers.pointer)
+        processor.team.withPinnedCaller {
+            feedForward.run(
+                pairs, of: held.shard, layer: Int(header.layer), input: rows, rowCount: body.rowCount,
+                answers: answers.pointer)
+        }
         let elapsed = time.now().nanoseconds(since: start) / 1000
         let reply = CombineBody.header(
             answering: header, shape: shape, elapsedMicroseconds: UInt32(clamping: elapsed))
         try link.send(
-            reply, [UnsafeRawBufferPointer(start: answers.pointer, count: pairs.count * shape.byteCount)])
+            reply, [UnsafeRawBufferPointer(start: answers.pointer, count: pairs.count * shape.answerByteCount)])
     }
 
     /// What is held now.

@@ -39,7 +39,7 @@ struct BenchDecodeCommand: ParsableCommand {
     @Option(help: "Decoding steps of each run.")
     var tokens = 32
 
-    @Option(help: "Runs of each batch size.")
+    @Option(help: "Runs of each batch size, on each of --local by turns.")
     var runs = 1
 
     @Option(help: "Prompt tokens in one pass.")
@@ -47,6 +47,9 @@ struct BenchDecodeCommand: ParsableCommand {
 
     @Option(help: "Arithmetic: f32, or fast (bf16 into products, f32 accumulation).")
     var compute = Compute.fast
+
+    @OptionGroup
+    var wire: WireOptions
 
     @Option(help: "Cores to use. Default: all.")
     var threads: Int?
@@ -77,20 +80,19 @@ struct BenchDecodeCommand: ParsableCommand {
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: compute)
         let decoder = try DecoderModel(from: checkpoint, as: weights.denseDType, team: processor.team)
         let deployed = Deployment.Model(
-            checkpoint: checkpoint, processor: processor, exchange: .standard(for: compute),
+            checkpoint: checkpoint, processor: processor, exchange: wire.dtype(for: compute),
             expertLayers: Array(decoder.config.denseLayerCount..<decoder.config.layerCount),
             maximumTokens: prefillChunk, expertDType: weights.expertDType)
         let memory = MemoryReading(processor)
-        let lines = try local.values.flatMap { count in
-            let deployment = try deploy(deployed, workers: count)
-            defer { deployment.close() }
-            return try runs(decoder.config).map {
-                try measure($0, local: count, decoder, deployment, processor, memory)
-            }
+        var deployments: [(local: Int, Deployment)] = []
+        defer { for (_, deployment) in deployments { deployment.close() } }
+        for count in local.values { deployments.append((count, try deploy(deployed, workers: count))) }
+        let lines = try runs(decoder.config).flatMap {
+            try measure($0, decoder, deployments, processor, memory)
         }
         let report = DecodeReport(
             model: model, threads: processor.team.threads, kernelSet: processor.kernels.name,
-            compute: compute.rawValue, lines: lines)
+            compute: compute.rawValue, wire: wire.dtype(for: compute).rawValue, lines: lines)
         try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
     }
 
@@ -117,23 +119,33 @@ struct BenchDecodeCommand: ParsableCommand {
         return runs
     }
 
+    /// One run on each deployment by turns, as often as `--runs` says: a machine changes from second to second.
     private func measure(
-        _ run: DecodeRun, local: Int, _ decoder: DecoderModel, _ deployment: Deployment, _ processor: Processor,
+        _ run: DecodeRun, _ decoder: DecoderModel, _ deployments: [(local: Int, Deployment)], _ processor: Processor,
         _ memory: MemoryReading
-    ) throws -> DecodeReport.Line {
+    ) throws -> [DecodeReport.Line] {
         // Room for every sequence to end inside its last page.
         let positions = run.positions + run.batch * CachePool.pagePositions
-        let engine = Engine(
-            model: decoder, experts: deployment.experts, processor: processor,
-            limits: .init(prefillChunk: prefillChunk, cachePositions: positions))
+        let engines = deployments.map { _, deployment in
+            Engine(
+                model: decoder, experts: deployment.experts, processor: processor,
+                limits: .init(prefillChunk: prefillChunk, cachePositions: positions))
+        }
         let bytes = StepBytes(
             decoder.config, held: weights.held, cacheValueByteSize: compute == .fast ? 2 : 4)
-        let before = memory.bandwidth()
-        let outcomes = try (0..<runs).map {
-            try run.measure(engine, vocabularySize: decoder.config.vocabularySize, bytes: bytes, seed: $0)
+        var outcomes = engines.map { _ in [DecodeRun.Outcome]() }
+        var bandwidths = engines.map { _ in memory.bandwidth() }
+        for seed in 0..<runs {
+            for (index, engine) in engines.enumerated() {
+                outcomes[index].append(
+                    try run.measure(engine, vocabularySize: decoder.config.vocabularySize, bytes: bytes, seed: seed))
+                bandwidths[index] = bandwidths[index] + memory.bandwidth()
+            }
         }
-        return DecodeReport.Line(
-            local: local, run: run, outcomes: outcomes, readBandwidth: before + memory.bandwidth())
+        return deployments.indices.map {
+            DecodeReport.Line(
+                local: deployments[$0].local, run: run, outcomes: outcomes[$0], readBandwidth: bandwidths[$0])
+        }
     }
 
     /// Twice the longest context that is published.

@@ -19,6 +19,9 @@ struct BenchDispatchCommand: ParsableCommand {
     @Option(help: "Values of a hidden vector.")
     var hidden = 2048
 
+    @OptionGroup
+    var wire: WireOptions
+
     @Option(help: "Tokens of one dispatch.")
     var rows = 1
 
@@ -45,7 +48,7 @@ struct BenchDispatchCommand: ParsableCommand {
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: .fast)
         let deployment = try Deployment(
             Deployment.Model(
-                checkpoint: model.checkpoint, processor: processor, exchange: .standard(for: .fast),
+                checkpoint: model.checkpoint, processor: processor, exchange: wire.dtype(for: .fast),
                 expertLayers: [0], maximumTokens: rows),
             localWorkers: local, parallelism: try Parallelism(tensor: 1, pipeline: 1, workers: local),
             logger: Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) })
@@ -70,18 +73,26 @@ struct BenchDispatchCommand: ParsableCommand {
         }.filter { $0.out > 0 }
         let pingPong = try PingPong(sizes)
         let stopwatch = Stopwatch(seconds: Self.seconds, mostRepetitions: max(1, rounds / Self.turns))
-        let start = deployment.activity
-        var (dispatches, exchanges): ([Samples], [Samples]) = ([], [])
+        var (dispatches, experts, exchanges): ([Double], [Double], [Samples]) = ([], [], [])
         for _ in 0..<Self.turns {
-            dispatches.append(try stopwatch.measure { _ in try dispatch() })
+            _ = try stopwatch.measure { repetition in
+                let start = deployment.activity
+                let seconds = try Stopwatch.seconds { try dispatch() }
+                guard repetition > 0 else { return }
+                dispatches.append(seconds)
+                experts.append(Self.slowest(start, deployment.activity))
+            }
             exchanges.append(try stopwatch.measure { _ in try pingPong.round() })
         }
-        // The stopwatch runs once more in each turn than it counts.
-        let count = dispatches.reduce(Self.turns) { $0 + $1.count }
-        let busy = zip(start, deployment.activity).map { Double($1.busyMicroseconds - $0.busyMicroseconds) }.max() ?? 0
         return DispatchReport(
-            hiddenSize: hidden, rows: rows, sizes: sizes, dispatch: dispatches.dropFirst().reduce(dispatches[0], +),
-            computeSeconds: busy / 1e6 / Double(count), pingPong: exchanges.dropFirst().reduce(exchanges[0], +))
+            hiddenSize: hidden, rows: rows, wire: wire.dtype(for: .fast).rawValue, sizes: sizes,
+            dispatches: dispatches, experts: experts,
+            pingPong: exchanges.dropFirst().reduce(exchanges[0], +))
+    }
+
+    /// Seconds that the slowest worker has computed meanwhile.
+    private static func slowest(_ before: [WorkerActivity], _ after: [WorkerActivity]) -> Double {
+        zip(before, after).map { Double($1.busyMicroseconds - $0.busyMicroseconds) / 1e6 }.max() ?? 0
     }
 
     /// Each row's experts are spread over all of them.

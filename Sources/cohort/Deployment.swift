@@ -98,7 +98,7 @@ final class Deployment {
             parallelism, weights: names.map { _ in 1 }, memoryBytes: memory, behavior: behavior,
             applicants: names.map { Seating.Applicant(name: $0) })
         let workers = try LocalWorkers(
-            names: names, port: listener.port, secret: secret, threads: max(1, Machine.coreCount / count),
+            names: names, port: listener.port, secret: secret,
             memoryBytes: Machine.memoryBytes)
         try self.init(
             model, seats, listener: listener, secret: ClusterSecret(bytes: Array(secret.utf8)), workers: workers,

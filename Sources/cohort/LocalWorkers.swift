@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Kernels
 
 /// Worker processes on this machine, children of this one: started with a secret that they read from their standard
 /// input, gone when the coordinator is.
@@ -7,27 +8,32 @@ final class LocalWorkers {
     private let started = ContinuousClock.now
     private let port: Int
     private let secret: String
-    private let threads: Int
     private let memoryBytes: Int
+    /// Each process's part of the machine, one after the other.
+    private let processors: [[Int]]
+    private var startCount = 0
 
     /// - Parameters:
     ///   - names: one process for each.
     ///   - secret: what they prove their membership with.
-    init(names: [String], port: Int, secret: String, threads: Int, memoryBytes: Int) throws {
+    init(names: [String], port: Int, secret: String, memoryBytes: Int) throws {
         self.port = port
         self.secret = secret
-        self.threads = threads
+        processors = Processors.dealt(Processors.allowed(), to: names.count)
         self.memoryBytes = memoryBytes
         for name in names { try start(name) }
     }
 
     /// Starts one more.
     func start(_ name: String) throws {
+        let own = processors[startCount % processors.count]
+        startCount += 1
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = [
             "worker", "--coordinator", "127.0.0.1:\(port)", "--secret-file", "/dev/stdin", "--name", name,
-            "--threads", "\(threads)", "--memory", "\(memoryBytes)", "--quiet", "--local",
+            "--threads", "\(own.count)", "--processors", own.map(String.init).joined(separator: ","), "--memory",
+            "\(memoryBytes)", "--quiet", "--local",
             "--connect-timeout", "\(Self.connectTimeoutSeconds)",
         ]
         // A service manager listens to the coordinator alone.

@@ -21,6 +21,9 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Arithmetic: f32, or fast (bf16 into products, f32 accumulation).")
     var compute = Compute.fast
 
+    @OptionGroup
+    var wire: WireOptions
+
     @Option(help: "Prompt tokens in one pass.")
     var prefillChunk = 256
 
@@ -54,7 +57,7 @@ struct ModelOptions: ParsableArguments {
         let config = checkpoint.config
         let layerCount = config.layerCount + (decoder.prediction == nil ? 0 : 1)
         let model = Deployment.Model(
-            checkpoint: checkpoint, processor: processor, exchange: .standard(for: compute),
+            checkpoint: checkpoint, processor: processor, exchange: wire.dtype(for: compute),
             expertLayers: Array(config.denseLayerCount..<layerCount), maximumTokens: prefillChunk,
             expertDType: weights.expertDType)
         if let file = cluster.cluster {

@@ -41,6 +41,9 @@ struct PlanCommand: ParsableCommand {
     @Option(help: "Memory of the coordinator, such as 128GiB.")
     var coordinatorMemory: MemorySize?
 
+    @OptionGroup
+    var wire: WireOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -51,10 +54,12 @@ struct PlanCommand: ParsableCommand {
             concurrency: concurrency, context: context ?? min(Self.usualContext, config.maximumPositions),
             workerMemoryBytes: workerMemory?.byteCount, coordinatorMemoryBytes: coordinatorMemory?.byteCount)
         let input = try PlanInput(options: options, cluster: try cluster.map { try ClusterConfig(file: $0) })
-        let wire = WireCost(
-            valueByteSize: ExchangeDType.standard(for: .fast).byteSize, pairByteSize: ExpertPair.byteCount,
+        let exchange = wire.dtype(for: .fast)
+        let cost = WireCost(
+            rowByteSize: exchange.rowByteCount(config.hiddenSize),
+            answerByteSize: exchange.answerByteCount(config.hiddenSize), pairByteSize: ExpertPair.byteCount,
             headerByteSize: FrameHeader.byteCount)
-        let report = try Plan(config: config, input: input, held: weights.held, wire: wire).report
+        let report = try Plan(config: config, input: input, held: weights.held, wire: cost).report
         try StandardStream.output((json ? try report.json() : PlanText(report).description) + "\n")
     }
 

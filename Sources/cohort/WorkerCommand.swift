@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Dispatch
 internal import Foundation
+internal import Kernels
 internal import Logging
 internal import Transport
 internal import Wire
@@ -46,6 +47,10 @@ struct WorkerCommand: ParsableCommand {
     @Flag(help: .hidden)
     var local = false
 
+    /// Set by a coordinator that starts its own workers: each has its own part of the machine.
+    @Option(help: .hidden)
+    var processors: CountList?
+
     func validate() throws {
         _ = try address()
         if let name, !(1...WireLimit.nameBytes ~= name.utf8.count) {
@@ -59,6 +64,7 @@ struct WorkerCommand: ParsableCommand {
 
     func run() throws {
         let (host, port) = try address()
+        if let processors { Processors.keepCaller(on: processors.values) }
         let options = WorkerService.Options(
             name: name ?? Machine.hostName, host: host, port: port, modelPath: model,
             memoryBytes: memory?.byteCount ?? Machine.memoryBytes, threads: threads ?? Machine.coreCount,

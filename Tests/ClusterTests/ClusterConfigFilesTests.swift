@@ -8,7 +8,7 @@ import Testing
     static func plan(_ name: String, _ config: ModelConfig) throws -> (ClusterConfig, Plan) {
         let cluster = try ClusterConfig(file: Fixtures.path("cluster-configs/\(name).yaml"))
         let plan = try Plan(
-            config: config, input: PlanInput(options: .init(), cluster: cluster), wire: PlanTests.bf16)
+            config: config, input: PlanInput(options: .init(), cluster: cluster), wire: PlanTests.bf16(config))
         return (cluster, plan)
     }
 

@@ -5,12 +5,16 @@ import Kernels
 import Testing
 
 @Suite struct PlanTests {
-    static let bf16 = WireCost(valueByteSize: 2, pairByteSize: 8, headerByteSize: 48)
+    /// Rows and answers in bf16.
+    static func bf16(_ config: ModelConfig) -> WireCost {
+        let row = 2 * config.hiddenSize
+        return WireCost(rowByteSize: row, answerByteSize: row, pairByteSize: 8, headerByteSize: 48)
+    }
 
     static func report(
         _ config: ModelConfig, _ options: PlanInput.Options, cluster: ClusterConfig? = nil
     ) throws -> PlanReport {
-        try Plan(config: config, input: PlanInput(options: options, cluster: cluster), wire: bf16).report
+        try Plan(config: config, input: PlanInput(options: options, cluster: cluster), wire: bf16(config)).report
     }
 
     static func failure(_ config: ModelConfig, _ options: PlanInput.Options) -> PlanError? {
@@ -43,7 +47,7 @@ import Testing
         func held(_ expert: HeldDType?, _ dense: HeldDType?, _ options: PlanInput.Options) throws -> PlanReport {
             let held = HeldDTypes(expert: expert, dense: dense)
             return try Plan(
-                config: Fixtures.r1(), input: PlanInput(options: options), held: held, wire: Self.bf16
+                config: Fixtures.r1(), input: PlanInput(options: options), held: held, wire: Self.bf16(Fixtures.r1())
             ).report
         }
         // 4 bits for each weight, 32 for each 128.
@@ -99,6 +103,15 @@ import Testing
         #expect(abs(ofWorkers - report.totals.networkBytesPerToken) < 1e-3)
         #expect(abs(report.totals.networkBytesPerToken - out - back) < 1e-3)
         #expect(report.totals.roundTripsPerToken == 58)
+    }
+
+    @Test("rows may weigh less than answers: R1's in eight bits with 56 scales, answered in bf16")
+    func narrowRows() throws {
+        let wire = WireCost(rowByteSize: 7392, answerByteSize: 14_336, pairByteSize: 8, headerByteSize: 48)
+        let report = try Plan(config: Fixtures.r1(), input: PlanInput(options: .init(expert: 4)), wire: wire).report
+        let distinct = 4 * (1 - Self.ratio(192, 256, choose: 8))
+        #expect(abs(report.coordinator.networkBytesOutPerToken - 58 * (distinct * (7392 + 48) + 8 * 8)) < 1e-3)
+        #expect(abs(report.coordinator.networkBytesBackPerToken - 58 * (8 * 14_336 + distinct * 48)) < 1e-3)
     }
 
     @Test("with one worker the ceiling is bytes over bandwidth, reckoned by hand")

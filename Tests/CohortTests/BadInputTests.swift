@@ -123,6 +123,7 @@ import Testing
             try await expect(scene, generate(model, ["--prefill-chunk", "0"]), status: 64, "--prefill", lines: usage)
             try await expect(scene, ["generate", model], status: 64, "--prompt", lines: usage)
             try await expect(scene, generate(model, ["--prompt", "x"]), status: 64, "--prompt", lines: usage)
+            try await expect(scene, generate(model, ["--wire", "fp4"]), status: 64, "bf16", lines: usage)
             let worker = ["worker", "--coordinator", "127.0.0.1:1", "--secret-file", "/dev/null"]
             try await expect(scene, worker + ["--name", ""], status: 64, "--name", lines: usage)
             try await expect(scene, worker + ["--connect-timeout", "0"], status: 64, "--connect", lines: usage)

@@ -42,6 +42,11 @@ import Testing
         try await expectSame([2, 3].map { ["--local", "\($0)"] + slices + dtypes })
     }
 
+    @Test("over any number of workers, however rows travel", arguments: ["f32", "bf16", "fp8"], ["f32", "fast"])
+    func wires(_ wire: String, _ compute: String) async throws {
+        try await expectSame([0, 2, 3].map { ["--local", "\($0)", "--wire", wire, "--compute", compute] })
+    }
+
     @Test("over one stage or two")
     func stages() async throws {
         try await expectSame(

@@ -12,7 +12,7 @@ import Testing
     @Test(
         "over any placement, dispatch and combine give what the experts in this process give, bit for bit",
         arguments: [(1, 1, 1), (1, 1, 3), (1, 2, 5), (1, 2, 2)],
-        [(Compute.f32, ExchangeDType.f32), (.fast, .bf16), (.fast, .f32), (.f32, .bf16)])
+        ExchangeDType.allCases.flatMap { [(Compute.f32, $0), (.fast, $0)] })
     func anyPlacement(_ split: (Int, Int, Int), _ arithmetic: (Compute, ExchangeDType)) throws {
         var generator = SplitMix(seed: UInt64(split.2 * 10 + split.1))
         let checkpoint = try Checkpoint(folder: Self.fixture.model)

@@ -113,6 +113,27 @@ import Wire
         }
     }
 
+    @Test(
+        "A row of FP8 is its scales, its codes and at most three bytes more, and is answered in bf16",
+        arguments: [(1, 8), (127, 132), (128, 132), (129, 140), (130, 140), (7168, 7392)])
+    func fp8Rows(_ values: Int, _ byteCount: Int) throws {
+        let shape = RowShape(hiddenSize: values, dtype: .fp8)
+        #expect(shape.byteCount == byteCount)
+        #expect(shape.answerByteCount == 2 * values)
+        #expect(DispatchBody.byteCount(rows: 3, pairs: 2, shape: shape) == 16 + 3 * byteCount)
+        let dispatch = FrameHeader(kind: .dispatch, dtype: .fp8, rowCount: 1, pairCount: 2, payloadLength: 0)
+        let header = CombineBody.header(answering: dispatch, shape: shape, elapsedMicroseconds: 1)
+        #expect(header.dtype == .bf16 && Int(header.payloadLength) == 4 * values)
+        let answers = [UInt8](repeating: 0, count: 4 * values)
+        try answers.withUnsafeBytes { bytes in
+            _ = try CombineBody(header: header, payload: bytes, shape: shape, expectedPairs: 2)
+            let wrong = FrameHeader(kind: .combine, dtype: .fp8, pairCount: 2, payloadLength: bytes.count)
+            #expect(throws: BodyError.wrongDType(.fp8, expected: .bf16)) {
+                try CombineBody(header: wrong, payload: bytes, shape: shape, expectedPairs: 2)
+            }
+        }
+    }
+
     @Test("A combine's answers come back in pair order")
     func combineRoundTrip() throws {
         let dispatch = FrameHeader(

@@ -27,14 +27,14 @@ import Wire
         let config = checkpoint.config
         let forward = GroupedFeedForward(
             processor: Processor(threads: 1, compute: .f32), hiddenSize: config.hiddenSize,
-            width: config.expertIntermediateSize, maximumPairs: slots.count, exchange: .f32)
+            width: config.expertIntermediateSize, maximumRows: 1, maximumPairs: slots.count, exchange: .f32)
         let shard = try ExpertShard(allOf: checkpoint, layers: [slots[0].layer])
         let answers = AlignedBuffer<UInt8>(count: slots.count * config.hiddenSize * 4)
         row.withUnsafeBytes { bytes in
             guard let start = bytes.baseAddress else { return }
             forward.run(
                 slots.map { .init(row: 0, slice: $0.expert) }, of: shard, layer: slots[0].layer, input: start,
-                answers: answers.pointer)
+                rowCount: 1, answers: answers.pointer)
         }
         return Array(UnsafeBufferPointer(start: answers.pointer, count: answers.count))
     }

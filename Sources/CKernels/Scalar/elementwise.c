@@ -44,6 +44,23 @@ void cohort_scalar_widen_bf16(const uint16_t *values, uint32_t count, float *out
     for (uint32_t i = 0; i < count; i++) output[i] = float_of_bf16(values[i]);
 }
 
+void cohort_scalar_narrow_f8(const float *values, uint32_t count, float *scales, uint8_t *codes) {
+    for (uint32_t first = 0; first < count; first += COHORT_ROW_BLOCK) {
+        uint32_t end = count - first < COHORT_ROW_BLOCK ? count : first + COHORT_ROW_BLOCK;
+        float largest = 0;
+        for (uint32_t i = first; i < end; i++)
+            if (isfinite(values[i]) && fabsf(values[i]) > largest) largest = fabsf(values[i]);
+        float scale = 0x1p-126f;
+        while (largest / scale > 448.0f) scale *= 2;
+        scales[first / COHORT_ROW_BLOCK] = scale;
+        for (uint32_t i = first; i < end; i++) codes[i] = f8_of_float(values[i] / scale);
+    }
+}
+
+void cohort_scalar_widen_f8(const float *scales, const uint8_t *codes, uint32_t count, float *output) {
+    for (uint32_t i = 0; i < count; i++) output[i] = float_of_f8(codes[i]) * scales[i / COHORT_ROW_BLOCK];
+}
+
 void cohort_scalar_widen_row(const cohort_matrix *matrix, uint32_t row, float *output) {
     const float *scales = NULL;
     if (matrix->scales)

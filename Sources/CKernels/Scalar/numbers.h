@@ -49,6 +49,16 @@ static inline float float_of_i4(uint8_t byte, bool high) {
     return (float)(code < 8 ? code : code - 16);
 }
 
+// The nearest, ties to even, at most 448; NaN for what is not finite.
+static inline uint8_t f8_of_float(float value) {
+    uint8_t sign = signbit(value) ? 0x80 : 0;
+    if (!isfinite(value)) return sign | 0x7f;
+    float magnitude = fminf(fabsf(value), 448.0f);
+    if (magnitude < 0x1p-6f) return (uint8_t)(sign | (uint8_t)rintf(magnitude * 512.0f));
+    uint32_t bits = bits_of_float(magnitude);
+    return (uint8_t)(sign | (((bits + 0x7ffff + (bits >> 20 & 1)) >> 20) - (120 << 3)));
+}
+
 static inline float float_of(uint32_t dtype, const void *values, size_t index) {
     uint16_t half;
     float single;

@@ -8,14 +8,6 @@ static float bounded(float x, float least, float most) { return x > most ? most 
 
 static float i4_code(float x) { return bounded(nearest(x), -8.0f, 7.0f); }
 
-static uint8_t f8_of_float(float x) {
-    uint8_t sign = signbit(x) ? 0x80 : 0;
-    x = bounded(fabsf(x), 0.0f, 448.0f);
-    if (x < 0x1p-6f) return (uint8_t)(sign | (uint8_t)nearest(x * 512.0f));
-    uint32_t bits = bits_of_float(x);
-    return (uint8_t)(sign | (((bits + 0x7ffff + (bits >> 20 & 1)) >> 20) - (120 << 3)));
-}
-
 // Two signs of INT8, but one zero.
 static uint8_t i8_of_float(float x) {
     int code = (int)nearest(x);

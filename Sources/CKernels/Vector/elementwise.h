@@ -8,6 +8,12 @@
 #define FOR_LANES(total, at, count)                                                                         \
     for (uint32_t at = 0, count; count = (total) - at < LANES ? (total) - at : LANES, at < (total); at += LANES)
 
+// The same for each COHORT_ROW_BLOCK columns.
+#define FOR_BLOCKS(total, at, count)                                                                           \
+    for (uint32_t at = 0, count;                                                                               \
+         count = (total) - at < COHORT_ROW_BLOCK ? (total) - at : COHORT_ROW_BLOCK, at < (total);              \
+         at += COHORT_ROW_BLOCK)
+
 INLINE lanes load_some(const float *at, uint32_t count) {
     return count == LANES ? lanes_load(at) : lanes_load_part(at, count);
 }
@@ -75,6 +81,57 @@ void NAME(widen_bf16)(const uint16_t *values, uint32_t count, float *output) {
         uint16_t padded[LANES] = {0};
         __builtin_memcpy(padded, values + i, n * sizeof *values);
         store_some(output + i, lanes_bf16(padded), n);
+    }
+}
+
+typedef uint8_t u8x16 __attribute__((vector_size(16)));
+
+// The bits of the largest finite magnitude.
+INLINE uint32_t largest_magnitude(const float *values, uint32_t count) {
+    u32x16 largest = {0};
+    FOR_LANES(count, i, n) {
+        u32x16 bits = (u32x16)load_some(values + i, n) & 0x7fffffff;
+        bits &= (u32x16)(bits < 0x7f800000);
+        largest = __builtin_elementwise_max(bits, largest);
+    }
+    return __builtin_reduce_max(largest);
+}
+
+// Of numbers up to 448; NaN for what is not finite.
+INLINE u8x16 lanes_to_f8(lanes x) {
+    u32x16 bits = (u32x16)x, magnitude = bits & 0x7fffffff;
+    u32x16 normal = ((magnitude + 0x7ffff + ((magnitude >> 20) & 1)) >> 20) - (120 << 3);
+    u32x16 subnormal = (u32x16)((lanes)magnitude + 0x1p14f) - 0x46800000;  // the sum's low bits count 2^-9
+    u32x16 small = (u32x16)(magnitude < 0x3c800000), finite = (u32x16)(magnitude < 0x7f800000);
+    u32x16 code = (small & subnormal) | (~small & normal);
+    code = (finite & code) | (~finite & 0x7f);
+    return __builtin_convertvector(code | (bits >> 24 & 0x80), u8x16);
+}
+
+void NAME(narrow_f8)(const float *values, uint32_t count, float *scales, uint8_t *codes) {
+    FOR_BLOCKS(count, first, width) {
+        uint32_t largest = largest_magnitude(values + first, width);
+        // 448 is 1.75 * 2^8.
+        int32_t exponent = (int32_t)(largest >> 23) - 8 + ((largest & 0x7fffff) > 0x600000);
+        if (exponent < 1) exponent = 1;
+        uint32_t scale = (uint32_t)exponent << 23, inverse = (uint32_t)(254 - exponent) << 23;
+        __builtin_memcpy(scales + first / COHORT_ROW_BLOCK, &scale, sizeof scale);
+        lanes factor = (lanes)((u32x16){0} + inverse);
+        FOR_LANES(width, i, n) {
+            u8x16 narrow = lanes_to_f8(load_some(values + first + i, n) * factor);
+            __builtin_memcpy(codes + first + i, &narrow, n);
+        }
+    }
+}
+
+void NAME(widen_f8)(const float *scales, const uint8_t *codes, uint32_t count, float *output) {
+    FOR_BLOCKS(count, first, width) {
+        lanes scale = lanes_fill(scales[first / COHORT_ROW_BLOCK]);
+        FOR_LANES(width, i, n) {
+            uint8_t padded[LANES] = {0};
+            __builtin_memcpy(padded, codes + first + i, n);
+            store_some(output + first + i, lanes_f8(padded) * scale, n);
+        }
     }
 }
 

@@ -107,6 +107,9 @@ static inline size_t cohort_attention_scratch(uint32_t latent, uint32_t rope, ui
     return (COHORT_ATTENTION_BLOCK * (latent + rope + columns) + queries * (size_t)(COHORT_ATTENTION_BLOCK + 2)) * 4;
 }
 
+// Columns that share a scale in a row of FP8 activations.
+enum { COHORT_ROW_BLOCK = 128 };
+
 typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     const char *name;
 
@@ -148,6 +151,12 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     // Round to nearest even; NaN stays NaN.
     void (*narrow_bf16)(const float *values, uint32_t count, uint16_t *output);
     void (*widen_bf16)(const uint16_t *values, uint32_t count, float *output);
+
+    // A row as E4M3 codes with one scale for each COHORT_ROW_BLOCK columns: the least power of two, no less than
+    // 2^-126, with which the largest number is at most 448. So a number comes back exactly as its code has it. Rounds
+    // to nearest even; what is not finite becomes NaN.
+    void (*narrow_f8)(const float *values, uint32_t count, float *scales, uint8_t *codes);
+    void (*widen_f8)(const float *scales, const uint8_t *codes, uint32_t count, float *output);
 
     // One row of any dtype as f32: output[c] = matrix[row, c].
     void (*widen_row)(const cohort_matrix *matrix, uint32_t row, float *output);

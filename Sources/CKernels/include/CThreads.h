@@ -8,8 +8,8 @@
 // not tell.
 size_t cohort_allowed_processors(uint32_t *numbers, size_t capacity);
 
-// Keeps the calling thread on one processor. Returns 0 or an error number.
-int cohort_pin_caller(uint32_t processor);
+// Keeps the calling thread, and those that it starts, on some processors. Returns 0 or an error number.
+int cohort_keep_caller(const uint32_t *processors, size_t count);
 
 // Tells the processor that this thread spins.
 static inline void cohort_pause(void) {

@@ -1,0 +1,30 @@
+import Kernels
+import Testing
+
+@Suite struct ProcessorsTests {
+    @Test("processes that share a machine get parts of their own, the first process the last processors")
+    func deals() {
+        #expect(Processors.dealt([0, 1, 2, 3], to: 4) == [[3], [2], [1], [0]])
+        #expect(Processors.dealt([0, 1, 2, 3], to: 2) == [[2, 3], [0, 1]])
+        #expect(Processors.dealt([0, 1, 2, 3], to: 3) == [[3], [2], [1]])
+        #expect(Processors.dealt([4, 6, 7, 9, 11], to: 2) == [[9, 11], [6, 7]])
+    }
+
+    @Test("more processes than processors take turns")
+    func oversubscribed() {
+        #expect(Processors.dealt([0, 1, 2], to: 7) == [[2], [1], [0], [2], [1], [0], [2]])
+    }
+
+    @Test("a caller is kept on one processor for as long as its work takes, where the team fills the machine")
+    func pinnedCaller() {
+        let allowed = Processors.allowed()
+        let team = ThreadTeam(threads: allowed.count)
+        for _ in 0..<2 {
+            let within = team.withPinnedCaller { Processors.allowed() }
+            #expect(within == [allowed[0]])
+            #expect(Processors.allowed() == allowed)
+        }
+        let other = ThreadTeam(threads: allowed.count + 1)
+        #expect(other.withPinnedCaller { Processors.allowed() } == allowed)
+    }
+}

@@ -9,15 +9,7 @@ INLINE uint32_t step_columns(enum order order) { return order == ORDER_PAIRS ? 2
 
 INLINE size_t input_size(enum order order) { return order == ORDER_LANES ? 4 : 2; }
 
-// Weights that a panel holds widened, zeros behind the last column of each run.
-enum { WIDENED = COHORT_DTYPE_COUNT };
-
-INLINE size_t weight_size(enum order order, uint32_t dtype) {
-    return dtype == WIDENED ? sizeof(lanes) / step_columns(order) : byte_size(dtype);
-}
-
 INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
-    if (dtype == WIDENED) return lanes_load(at);
     if (order == ORDER_PAIRS) return dtype == COHORT_BF16 ? lanes_load(at) : pairs_f8(at);
     return dtype == COHORT_F32    ? lanes_load(at)
            : dtype == COHORT_F16  ? lanes_f16(at)
@@ -29,12 +21,11 @@ INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
 INLINE void load_two_weights(enum order order, uint32_t dtype, const uint8_t *at, lanes *first, lanes *second) {
     if (order == ORDER_PAIRS && dtype == COHORT_F8_E4M3) return pairs_f8_two(at, first, second);
     *first = load_weights(order, dtype, at);
-    *second = load_weights(order, dtype, at + step_columns(order) * weight_size(order, dtype));
+    *second = load_weights(order, dtype, at + step_columns(order) * byte_size(dtype));
 }
 
 // A step of which only `columns` are there.
 INLINE lanes load_weights_part(enum order order, uint32_t dtype, const void *at, uint32_t columns) {
-    if (dtype == WIDENED) return lanes_load(at);
     uint8_t padded[64] = {0};
     __builtin_memcpy(padded, at, columns * byte_size(dtype));
     return load_weights(order, dtype, padded);
@@ -63,8 +54,8 @@ INLINE void prefetch(const uint8_t *at, size_t count) {
 struct tile {
     const uint8_t *rows[GROUP_ROWS];
     const uint8_t *input;
-    size_t input_stride;    // in bytes
-    size_t prefetch_ahead;  // bytes from a weight to what is to be fetched when it is read
+    size_t input_stride;   // in bytes
+    const uint8_t *ahead;  // what is to be fetched meanwhile, as many bytes as the tile reads
 };
 
 // sums[t][r] += input row t * weights[r], one step.
@@ -81,14 +72,13 @@ INLINE void add_step(enum order order, uint32_t inputs, const lanes weights[GROU
 INLINE void add_run(enum order order, uint32_t dtype, uint32_t inputs, struct tile tile, uint32_t columns,
                     lanes sums[TILE_INPUTS][GROUP_ROWS]) {
     const uint32_t width = step_columns(order);
-    const size_t size = weight_size(order, dtype), in_size = input_size(order);
+    const size_t size = byte_size(dtype), in_size = input_size(order);
     uint32_t column = 0;
     for (; dtype == COHORT_F8_E4M3 && column + 2 * width <= columns; column += 2 * width) {
         lanes first[GROUP_ROWS], second[GROUP_ROWS];
         for (uint32_t r = 0; r < GROUP_ROWS; r++) {
-            const uint8_t *at = tile.rows[r] + column * size;
-            prefetch(at + tile.prefetch_ahead, 2 * width * size);
-            load_two_weights(order, dtype, at, &first[r], &second[r]);
+            prefetch(tile.ahead + (column * GROUP_ROWS + 2 * width * r) * size, 2 * width * size);
+            load_two_weights(order, dtype, tile.rows[r] + column * size, &first[r], &second[r]);
         }
         const uint8_t *input = tile.input + column * in_size;
         add_step(order, inputs, first, input, tile.input_stride, width, sums);
@@ -97,9 +87,8 @@ INLINE void add_run(enum order order, uint32_t dtype, uint32_t inputs, struct ti
     for (; column + width <= columns; column += width) {
         lanes w[GROUP_ROWS];
         for (uint32_t r = 0; r < GROUP_ROWS; r++) {
-            const uint8_t *at = tile.rows[r] + column * size;
-            if (dtype != WIDENED) prefetch(at + tile.prefetch_ahead, width * size);
-            w[r] = load_weights(order, dtype, at);
+            prefetch(tile.ahead + (column * GROUP_ROWS + width * r) * size, width * size);
+            w[r] = load_weights(order, dtype, tile.rows[r] + column * size);
         }
         add_step(order, inputs, w, tile.input + column * in_size, tile.input_stride, width, sums);
     }

@@ -7,7 +7,6 @@ enum {
     PANEL_ROWS = LANES,
     PANEL_STEPS = 16,     // with 16 rows 16 KiB: a third of a level-1 cache
     PANEL_INPUTS = 48,    // their totals are 48 KiB
-    USUAL_COLUMNS = 128,  // of a run
 };
 _Static_assert(PANEL_ROWS % GROUP_ROWS == 0, "a panel is made of groups");
 

@@ -5,20 +5,6 @@
 #include "few.h"
 #include "panel.h"
 
-// The input rows are the inner loop: a group of matrix rows stays in the cache.
-static void product_of_few(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
-                           const cohort_rows *input, float *output, size_t output_stride) {
-    const size_t stride = input->stride * input_size(order);
-    for (uint32_t n = 0; n < row_count; n += GROUP_ROWS) {
-        const uint32_t rows = row_count - n < GROUP_ROWS ? row_count - n : GROUP_ROWS;
-        for (uint32_t t = 0, count; t < input->count; t += count) {
-            count = tile_inputs(input->count - t);
-            multiply_few(order, matrix, first + n, rows, (const uint8_t *)input->values + t * stride, stride, count,
-                         output + t * output_stride + n, output_stride);
-        }
-    }
-}
-
 // The matrix rows are the inner loop: as many input rows stay in the second-level cache.
 static void product_of_many(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
                             const cohort_rows *input, float *output, size_t output_stride) {

@@ -36,6 +36,14 @@ INLINE struct run next_run(const cohort_matrix *matrix, struct run run) {
     return (struct run){run.end, run.end + width, run.block + 1};
 }
 
+enum { USUAL_COLUMNS = 128 };  // of a run
+
+// Whether all runs have USUAL_COLUMNS.
+INLINE bool has_usual_runs(const cohort_matrix *matrix) {
+    return matrix->scales && matrix->block_columns == USUAL_COLUMNS && matrix->column_phase % USUAL_COLUMNS == 0 &&
+           matrix->columns % USUAL_COLUMNS == 0;
+}
+
 INLINE const uint8_t *weights_of_row(const cohort_matrix *matrix, uint32_t row) {
     return (const uint8_t *)matrix->weights + bytes_of(matrix->dtype, (size_t)row * matrix->row_stride);
 }

@@ -9,15 +9,7 @@ INLINE uint32_t step_columns(enum order order) { return order == ORDER_PAIRS ? 2
 
 INLINE size_t input_size(enum order order) { return order == ORDER_LANES ? 4 : 2; }
 
-// Weights that a panel holds widened, zeros behind the last column of each run.
-enum { WIDENED = COHORT_DTYPE_COUNT };
-
-INLINE size_t weight_bytes(enum order order, uint32_t dtype, size_t columns) {
-    return dtype == WIDENED ? columns * (sizeof(lanes) / step_columns(order)) : bytes_of(dtype, columns);
-}
-
 INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
-    if (dtype == WIDENED) return lanes_load(at);
     if (order == ORDER_PAIRS)
         return dtype == COHORT_BF16 ? lanes_load(at)
                : dtype == COHORT_I8 ? pairs_i8(at)
@@ -36,12 +28,11 @@ INLINE void load_two_weights(enum order order, uint32_t dtype, const uint8_t *at
     if (order == ORDER_PAIRS && dtype == COHORT_F8_E4M3) return pairs_f8_two(at, first, second);
     if (order == ORDER_PAIRS && dtype == COHORT_I8) return pairs_i8_two(at, first, second);
     *first = load_weights(order, dtype, at);
-    *second = load_weights(order, dtype, at + weight_bytes(order, dtype, step_columns(order)));
+    *second = load_weights(order, dtype, at + bytes_of(dtype, step_columns(order)));
 }
 
 // A step of which only `columns` are there.
 INLINE lanes load_weights_part(enum order order, uint32_t dtype, const void *at, uint32_t columns) {
-    if (dtype == WIDENED) return lanes_load(at);
     uint8_t padded[64] = {0};
     __builtin_memcpy(padded, at, bytes_of(dtype, columns));
     return load_weights(order, dtype, padded);
@@ -70,8 +61,8 @@ INLINE void prefetch(const uint8_t *at, size_t count) {
 struct tile {
     const uint8_t *rows[GROUP_ROWS];
     const uint8_t *input;
-    size_t input_stride;    // in bytes
-    size_t prefetch_ahead;  // bytes from a weight to what is to be fetched when it is read
+    size_t input_stride;   // in bytes
+    const uint8_t *ahead;  // what is to be fetched meanwhile, as many bytes as the tile reads
 };
 
 // sums[t][r] += input row t * weights[r], one step.
@@ -93,9 +84,8 @@ INLINE void add_run(enum order order, uint32_t dtype, uint32_t inputs, struct ti
     for (; has_scales(dtype) && column + 2 * width <= columns; column += 2 * width) {
         lanes first[GROUP_ROWS], second[GROUP_ROWS];
         for (uint32_t r = 0; r < GROUP_ROWS; r++) {
-            const uint8_t *at = tile.rows[r] + weight_bytes(order, dtype, column);
-            prefetch(at + tile.prefetch_ahead, weight_bytes(order, dtype, 2 * width));
-            load_two_weights(order, dtype, at, &first[r], &second[r]);
+            prefetch(tile.ahead + bytes_of(dtype, column * GROUP_ROWS + 2 * width * r), bytes_of(dtype, 2 * width));
+            load_two_weights(order, dtype, tile.rows[r] + bytes_of(dtype, column), &first[r], &second[r]);
         }
         const uint8_t *input = tile.input + column * in_size;
         add_step(order, inputs, first, input, tile.input_stride, width, sums);
@@ -104,9 +94,8 @@ INLINE void add_run(enum order order, uint32_t dtype, uint32_t inputs, struct ti
     for (; column + width <= columns; column += width) {
         lanes w[GROUP_ROWS];
         for (uint32_t r = 0; r < GROUP_ROWS; r++) {
-            const uint8_t *at = tile.rows[r] + weight_bytes(order, dtype, column);
-            if (dtype != WIDENED) prefetch(at + tile.prefetch_ahead, weight_bytes(order, dtype, width));
-            w[r] = load_weights(order, dtype, at);
+            prefetch(tile.ahead + bytes_of(dtype, column * GROUP_ROWS + width * r), bytes_of(dtype, width));
+            w[r] = load_weights(order, dtype, tile.rows[r] + bytes_of(dtype, column));
         }
         add_step(order, inputs, w, tile.input + column * in_size, tile.input_stride, width, sums);
     }
@@ -114,7 +103,7 @@ INLINE void add_run(enum order order, uint32_t dtype, uint32_t inputs, struct ti
         lanes w[GROUP_ROWS];
         for (uint32_t r = 0; r < GROUP_ROWS; r++)
             w[r] = load_weights_part(
-                order, dtype, tile.rows[r] + weight_bytes(order, dtype, column), columns - column);
+                order, dtype, tile.rows[r] + bytes_of(dtype, column), columns - column);
         add_step(order, inputs, w, tile.input + column * in_size, tile.input_stride, columns - column, sums);
     }
 }

@@ -120,8 +120,9 @@ INLINE void add_panel(enum order order, bool scaled, bool usual, uint32_t inputs
     const uint32_t width = step_columns(order);
     const lanes *weights = &panel->weights[0][first];
     lanes kept[TILE_INPUTS][GROUP_ROWS];
+    const bool begins = panel->runs[0].begin == 0;
     for (uint32_t t = 0; t < inputs; t++)
-        for (uint32_t r = 0; r < GROUP_ROWS; r++) kept[t][r] = totals[t][first + r];
+        for (uint32_t r = 0; r < GROUP_ROWS; r++) kept[t][r] = begins ? (lanes){0} : totals[t][first + r];
     input += panel->runs[0].begin * input_size(order);
     for (uint32_t i = 0; i < panel->run_count; i++) {
         const uint32_t columns = usual ? USUAL_COLUMNS : panel->runs[i].end - panel->runs[i].begin;
@@ -184,8 +185,6 @@ static void multiply_many(enum order order, const cohort_matrix *matrix, uint32_
     const struct panel_rows sources = rows_of(matrix, first, rows);
     struct panel panel;
     lanes totals[PANEL_INPUTS][PANEL_ROWS];
-    for (uint32_t t = 0; t < count; t++)
-        for (uint32_t r = 0; r < PANEL_ROWS; r++) totals[t][r] = (lanes){0};
     for (struct run run = first_run(matrix); run.begin < run.end;) {
         run = plan_panel(&panel, order, matrix, run);
         fill_panel(&panel, order, matrix->dtype, &sources);

@@ -64,8 +64,8 @@ final class Answers {
         lastAnswer = now
     }
 
-    /// Copies the answers that are due, in parallel if they are many: a long prompt's are megabytes from each worker, and
-    /// nobody else has anything to do meanwhile.
+    /// Copies the answers that are due, in parallel if they are many: a long prompt's are megabytes from each worker,
+    /// and nobody else has anything to do meanwhile.
     private func keep(_ body: CombineBody, at places: [Int32]) {
         let size = shape.answerByteCount
         let values = UnsafeMutableRawPointer(buffer.pointer)

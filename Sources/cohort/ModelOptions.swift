@@ -25,7 +25,7 @@ struct ModelOptions: ParsableArguments {
     var wire: WireOptions
 
     @Option(help: "Prompt tokens in one pass.")
-    var prefillChunk = 256
+    var prefillChunk = 512
 
     @Option(help: "Cores to use. Default: all.")
     var threads: Int?

@@ -6,6 +6,8 @@ struct ExpertSlices {
     let columns: [Range<Int>]
     /// [tensor]; a scale block that two slices share counts in both, since both hold it.
     let byteCounts: [Int]
+    /// [tensor] for one row.
+    let multiplyAdds: [Int]
 
     init(layout: ModelLayout, parallelism: Parallelism) throws(PlanError) {
         let config = layout.config
@@ -14,6 +16,7 @@ struct ExpertSlices {
         let expert = TensorSpec.Role.expert(layer: config.denseLayerCount, expert: 0)
         let tensors = layout.tensors.filter { $0.role == expert }
         columns = (0..<parallelism.tensor).map { parallelism.columns(rank: $0, of: width) }
+        multiplyAdds = columns.map { 3 * $0.count * config.hiddenSize }
         byteCounts = columns.map { run in
             tensors.reduce(0) { $0 + Self.byteCount(of: $1, columns: run) }
         }

@@ -12,15 +12,21 @@ package struct Machine: Hashable, Sendable {
     package let memoryBandwidth: Double
     /// Bytes per second in each direction.
     package let linkBandwidth: Double
+    /// Infinite where nothing is known, so that memory and links alone set the limits.
+    package let multiplyAddsPerSecond: Double
+    /// What a question and its answer take beyond their bytes' time.
+    package let roundTripSeconds: Double
 
     package init(
         name: String, host: String? = nil, memoryBytes: Int? = nil, memoryBandwidth: Double? = nil,
-        linkBandwidth: Double? = nil
+        linkBandwidth: Double? = nil, multiplyAddsPerSecond: Double = .infinity, roundTripSeconds: Double = 0
     ) {
         self.name = name
         self.host = host
         self.memoryBytes = memoryBytes
         self.memoryBandwidth = memoryBandwidth ?? Self.assumedMemoryBandwidth
         self.linkBandwidth = linkBandwidth ?? Self.assumedLinkBandwidth
+        self.multiplyAddsPerSecond = multiplyAddsPerSecond
+        self.roundTripSeconds = roundTripSeconds
     }
 }

@@ -12,6 +12,8 @@ struct ModelBytes {
     let cachePerToken: Int
     /// The embedding of one token.
     let embeddingRow: Int
+    /// Multiply-adds of the coordinator for one row, without attention's over the cache.
+    let multiplyAdds: Int
     /// Whether the head reads the embedding's weights.
     let tiedEmbeddings: Bool
 
@@ -20,9 +22,10 @@ struct ModelBytes {
 
     init(_ layout: ModelLayout) {
         let config = layout.config
-        var (total, routed, embedding, sharedExpert) = (0, 0, 0, 0)
+        var (total, routed, embedding, sharedExpert, multiplyAdds) = (0, 0, 0, 0, 0)
         for tensor in layout.tensors where tensor.role.layer ?? 0 < config.layerCount {
             total += tensor.byteCount
+            if !tensor.isScale, !tensor.isRouted, tensor.role != .embedding { multiplyAdds += tensor.elementCount }
             switch tensor.role {
             case .expert: routed += tensor.byteCount
             case .embedding: embedding += tensor.byteCount
@@ -34,6 +37,7 @@ struct ModelBytes {
         self.routed = routed
         self.embedding = embedding
         self.sharedExpert = sharedExpert
+        self.multiplyAdds = multiplyAdds
         cachePerToken = (config.latentRank + config.ropeDimension) * config.layerCount * Self.cacheValueByteSize
         embeddingRow = embedding / config.vocabularySize
         tiedEmbeddings = config.tiedEmbeddings

@@ -36,7 +36,8 @@ package struct Plan: Sendable {
         self.placement = placement
         report = PlanReport(
             model: Self.modelShare(config, layout, model), split: Self.split(input, loads, slices),
-            concurrency: input.concurrency, context: input.context, assumptions: input.assumptions,
+            concurrency: input.concurrency, context: input.context, isMeasured: input.isMeasured,
+            assumptions: input.assumptions,
             coordinator: coordinator, workers: workers,
             ceilings: Set([1, input.concurrency]).sorted().map(estimate.ceiling),
             totals: Self.totals(coordinator, workers, roundTrips: placement.layers.count))

@@ -11,10 +11,15 @@ package struct PlanInput: Sendable {
         package var context: Int
         package var workerMemoryBytes: Int?
         package var coordinatorMemoryBytes: Int?
+        /// Where coordinator and workers all are, if no cluster file says it.
+        package var host: String?
+        /// What machines like those of the plan were measured to do.
+        package var rates: MeasuredRates?
 
         package init(
             tensor: Int? = nil, pipeline: Int? = nil, expert: Int? = nil, concurrency: Int = 8, context: Int = 4096,
-            workerMemoryBytes: Int? = nil, coordinatorMemoryBytes: Int? = nil
+            workerMemoryBytes: Int? = nil, coordinatorMemoryBytes: Int? = nil, host: String? = nil,
+            rates: MeasuredRates? = nil
         ) {
             self.tensor = tensor
             self.pipeline = pipeline
@@ -23,6 +28,8 @@ package struct PlanInput: Sendable {
             self.context = context
             self.workerMemoryBytes = workerMemoryBytes
             self.coordinatorMemoryBytes = coordinatorMemoryBytes
+            self.host = host
+            self.rates = rates
         }
     }
 
@@ -32,6 +39,8 @@ package struct PlanInput: Sendable {
     package let workers: [Machine]
     package let concurrency: Int
     package let context: Int
+    /// Whether the machines' rates are measured ones.
+    package let isMeasured: Bool
     /// What was assumed because nobody said it, as sentences.
     package let assumptions: [String]
 
@@ -49,12 +58,16 @@ package struct PlanInput: Sendable {
         }
         self.workers = workers
         coordinator = Machine(
-            name: "coordinator", host: cluster?.coordinator.host,
+            name: "coordinator", host: cluster?.coordinator.host ?? options.host,
             memoryBytes: options.coordinatorMemoryBytes ?? cluster?.coordinator.memoryBytes,
-            memoryBandwidth: cluster?.coordinator.memoryBandwidth, linkBandwidth: cluster?.coordinator.linkBandwidth)
+            memoryBandwidth: cluster?.coordinator.memoryBandwidth ?? options.rates?.coordinator.memoryBandwidth,
+            linkBandwidth: cluster?.coordinator.linkBandwidth ?? options.rates?.linkBandwidth,
+            multiplyAddsPerSecond: options.rates?.coordinator.multiplyAddsPerSecond ?? .infinity)
+        isMeasured = options.rates != nil
         concurrency = options.concurrency
         context = options.context
-        assumptions = Self.assumptions(coordinator: coordinator, workers: workers, cluster: cluster)
+        assumptions = Self.assumptions(
+            coordinator: coordinator, workers: workers, cluster: cluster, isMeasured: isMeasured)
     }
 
     /// [workers] for the placement: memory, where it is known of all.
@@ -83,7 +96,10 @@ package struct PlanInput: Sendable {
         cluster.workers.map {
             Machine(
                 name: $0.name, host: $0.host, memoryBytes: options.workerMemoryBytes ?? $0.memoryBytes,
-                memoryBandwidth: $0.memoryBandwidth, linkBandwidth: $0.linkBandwidth)
+                memoryBandwidth: $0.memoryBandwidth ?? options.rates?.worker.memoryBandwidth,
+                linkBandwidth: $0.linkBandwidth ?? options.rates?.linkBandwidth,
+                multiplyAddsPerSecond: options.rates?.worker.multiplyAddsPerSecond ?? .infinity,
+                roundTripSeconds: options.rates?.roundTripSeconds ?? 0)
         }
     }
 
@@ -92,19 +108,27 @@ package struct PlanInput: Sendable {
         let count = grid.multipliedReportingOverflow(by: options.expert ?? 1)
         let bounded = count.overflow ? ClusterConfig.Worker.maximumCount : count.partialValue
         return (0..<min(bounded, ClusterConfig.Worker.maximumCount)).map {
-            Machine(name: "worker-\($0 + 1)", memoryBytes: options.workerMemoryBytes)
+            Machine(
+                name: "worker-\($0 + 1)", host: options.host, memoryBytes: options.workerMemoryBytes,
+                memoryBandwidth: options.rates?.worker.memoryBandwidth, linkBandwidth: options.rates?.linkBandwidth,
+                multiplyAddsPerSecond: options.rates?.worker.multiplyAddsPerSecond ?? .infinity,
+                roundTripSeconds: options.rates?.roundTripSeconds ?? 0)
         }
     }
 
-    private static func assumptions(coordinator: Machine, workers: [Machine], cluster: ClusterConfig?) -> [String] {
+    private static func assumptions(
+        coordinator: Machine, workers: [Machine], cluster: ClusterConfig?, isMeasured: Bool
+    ) -> [String] {
         var sentences = ["routing is uniform over all experts"]
         let memoryRates = cluster.map { [$0.coordinator.memoryBandwidth] + $0.workers.map(\.memoryBandwidth) } ?? [nil]
-        if memoryRates.contains(nil) {
+        if isMeasured {
+            sentences.append("memories, arithmetic and links are as measured where no cluster file says it")
+        } else if memoryRates.contains(nil) {
             sentences.append(
                 "memory bandwidth is \(Amount.rate(Machine.assumedMemoryBandwidth)) where no cluster file says it")
         }
         let linkRates = cluster.map { [$0.coordinator.linkBandwidth] + $0.workers.map(\.linkBandwidth) } ?? [nil]
-        if linkRates.contains(nil) {
+        if linkRates.contains(nil), !isMeasured {
             sentences.append(
                 "links carry \(Amount.rate(Machine.assumedLinkBandwidth)) each way where no cluster file says it")
         }

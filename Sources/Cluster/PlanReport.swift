@@ -107,6 +107,8 @@ package struct PlanReport: Codable, Hashable, Sendable {
     package let split: Split
     package let concurrency: Int
     package let context: Int
+    /// Whether the figures of time come from measured rates; else from what memories and links allow at most.
+    package let isMeasured: Bool
     package let assumptions: [String]
     package let coordinator: CoordinatorShare
     package let workers: [WorkerShare]

@@ -81,7 +81,8 @@ package struct PlanText: CustomStringConvertible {
 
     private func ceilings() -> [String] {
         var table = TextTable(header: [
-            "at most", "tokens/s", "bound by", "one step", "coordinator", "workers", "network", "coordinator reads",
+            report.isMeasured ? "expected" : "at most", "tokens/s", "bound by", "one step", "coordinator", "workers",
+            "network", "coordinator reads",
             "workers read",
         ])
         for ceiling in report.ceilings {

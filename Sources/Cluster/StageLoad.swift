@@ -66,7 +66,7 @@ struct StageLoad {
         }
     }
 
-    /// The least time in which one layer's rows reach the workers and the answers come back: latency does not count.
+    /// The least time in which one layer's rows reach the workers and the answers come back.
     func networkSeconds(tokens: Double) -> Double {
         let all = traffic(tokens: tokens)
         var (out, back) = (all.out / coordinator.linkBandwidth, all.back / coordinator.linkBandwidth)
@@ -75,7 +75,12 @@ struct StageLoad {
             out = max(out, own.out / machine.linkBandwidth)
             back = max(back, own.back / machine.linkBandwidth)
         }
-        return out + back
+        return out + back + (machines.map(\.roundTripSeconds).max() ?? 0)
+    }
+
+    /// Whether the coordinator computes on the processors of the stage's workers.
+    var sharesProcessors: Bool {
+        coordinator.host != nil && machines.contains { $0.host == coordinator.host }
     }
 
     /// The least time in which the last worker has read the slices of one layer that a step of `tokens` touches: the
@@ -94,7 +99,16 @@ struct StageLoad {
                     secondsPerExpert: holders.map { Double(slices.byteCounts[rank]) / machines[$0].memoryBandwidth },
                     drawn: drawn))
         }
-        return slowest
+        return slowest + arithmeticSeconds(tokens: tokens)
+    }
+
+    /// What the multiply-adds of the worker that has most of them take beyond reading.
+    private func arithmeticSeconds(tokens: Double) -> Double {
+        let pairs = tokens * Double(chosen) / Double(experts)
+        return machines.enumerated().reduce(0) { most, worker in
+            let own = zip(held, slices.multiplyAdds).reduce(0) { $0 + $1.0[worker.offset] * $1.1 }
+            return max(most, pairs * Double(own) / worker.element.multiplyAddsPerSecond)
+        }
     }
 
     private func hitProbability(_ worker: Int) -> Double {

@@ -7,19 +7,21 @@ struct StepEstimate {
     let context: Int
 
     /// Up to one batch per stage is under way; each step takes a batch through all layers, one after the other, and the
-    /// shared expert computes while a layer's rows are out.
+    /// shared expert computes while a layer's rows are out, where workers have processors of their own.
     func ceiling(concurrency: Int) -> PlanReport.Ceiling {
         let batches = min(loads.count, concurrency)
         let tokens = Double(concurrency) / Double(batches)
         let coordinatorBytes = coordinatorBytes(tokens: tokens)
-        let coordinatorSeconds = coordinatorBytes / coordinator.memoryBandwidth
+        let coordinatorSeconds =
+            coordinatorBytes / coordinator.memoryBandwidth
+            + tokens * Double(model.multiplyAdds) / coordinator.multiplyAddsPerSecond
         let sharedSeconds = Double(model.sharedExpert) / coordinator.memoryBandwidth
         var (step, busiestStage, workers, network, touched) = (coordinatorSeconds, 0.0, 0.0, 0.0, 0.0)
         for load in loads {
             let layers = Double(load.stage.layers.count)
             let compute = load.workerSeconds(tokens: tokens)
             let transfer = load.networkSeconds(tokens: tokens)
-            step += layers * max(0, compute + transfer - sharedSeconds)
+            step += layers * max(0, compute + transfer - (load.sharesProcessors ? 0 : sharedSeconds))
             busiestStage = max(busiestStage, layers * compute)
             workers += layers * compute
             network += layers * transfer

@@ -55,7 +55,8 @@ struct BenchClusterCommand: ParsableCommand {
 
     func run() throws {
         let temporary =
-            model == nil ? try TemporaryModel(hiddenSize: 1024, layers: 2, experts: 256, width: 256, seed: 1) : nil
+            model == nil
+            ? try TemporaryModel(.init(hiddenSize: 1024, layers: 2, experts: 256, width: 256), seed: 1) : nil
         let checkpoint = try temporary?.checkpoint ?? Checkpoint(folder: model ?? "")
         let config = checkpoint.config
         let layers = Array(config.expertLayers)

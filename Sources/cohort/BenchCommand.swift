@@ -6,6 +6,6 @@ struct BenchCommand: ParsableCommand {
         discussion: "Every figure stands beside its limit, which the same run measures.",
         subcommands: [
             BenchKernelsCommand.self, BenchDecodeCommand.self, BenchDispatchCommand.self,
-            BenchClusterCommand.self, BenchQualityCommand.self,
+            BenchClusterCommand.self, BenchQualityCommand.self, BenchPlanCommand.self,
         ])
 }

@@ -44,7 +44,7 @@ struct BenchDispatchCommand: ParsableCommand {
     }
 
     func run() throws {
-        let model = try TemporaryModel(hiddenSize: hidden, seed: 1)
+        let model = try TemporaryModel(.init(hiddenSize: hidden), seed: 1)
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: .fast)
         let deployment = try Deployment(
             Deployment.Model(

@@ -1,9 +1,8 @@
 internal import ArgumentParser
 internal import Checkpoint
 internal import Cluster
-internal import Experts
+internal import Foundation
 internal import Kernels
-internal import Wire
 
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -41,6 +40,13 @@ struct PlanCommand: ParsableCommand {
     @Option(help: "Memory of the coordinator, such as 128GiB.")
     var coordinatorMemory: MemorySize?
 
+    @Option(
+        help: """
+            A file of what such machines do, from `cohort bench plan --record FILE`: what is printed is then what to \
+            expect, not what memories and links allow at most.
+            """)
+    var machine: String?
+
     @OptionGroup
     var wire: WireOptions
 
@@ -52,15 +58,19 @@ struct PlanCommand: ParsableCommand {
         let options = PlanInput.Options(
             tensor: tensorParallelSize, pipeline: pipelineParallelSize, expert: expertParallelSize,
             concurrency: concurrency, context: context ?? min(Self.usualContext, config.maximumPositions),
-            workerMemoryBytes: workerMemory?.byteCount, coordinatorMemoryBytes: coordinatorMemory?.byteCount)
+            workerMemoryBytes: workerMemory?.byteCount, coordinatorMemoryBytes: coordinatorMemory?.byteCount,
+            rates: try machine.map(Self.rates))
         let input = try PlanInput(options: options, cluster: try cluster.map { try ClusterConfig(file: $0) })
-        let exchange = wire.dtype(for: .fast)
-        let cost = WireCost(
-            rowByteSize: exchange.rowByteCount(config.hiddenSize),
-            answerByteSize: exchange.answerByteCount(config.hiddenSize), pairByteSize: ExpertPair.byteCount,
-            headerByteSize: FrameHeader.byteCount)
+        let cost = WireCost(wire.dtype(for: .fast), hiddenSize: config.hiddenSize)
         let report = try Plan(config: config, input: input, held: weights.held, wire: cost).report
         try StandardStream.output((json ? try report.json() : PlanText(report).description) + "\n")
+    }
+
+    private static func rates(_ file: String) throws -> MeasuredRates {
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw InputError("\(file): the measured rates cannot be read; check the path, and that this user may")
+        }
+        return try MeasuredRates.decode(Array(data), file: file)
     }
 
     private static let usualContext = 4096

@@ -76,6 +76,10 @@ extension LoadFileError: Reportable {
     var exitStatus: Int32 { ExitStatus.badInput }
 }
 
+extension MeasuredRatesError: Reportable {
+    var exitStatus: Int32 { ExitStatus.badInput }
+}
+
 extension PolicyError: Reportable {
     var exitStatus: Int32 { ExitStatus.failed }
 }

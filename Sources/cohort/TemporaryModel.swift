@@ -1,20 +1,41 @@
 internal import Checkpoint
 internal import Foundation
 
-/// A checkpoint of a few small mixture layers in a temporary folder, gone with its last reference.
+/// A checkpoint of a few layers in a temporary folder, gone with its last reference.
 final class TemporaryModel {
     let checkpoint: Checkpoint
     private let folder: URL
 
-    /// - Parameters:
-    ///   - experts: a multiple of 8, of which each token gets 8.
-    ///   - width: an expert's inner dimension; the narrower, the more of a step is the way to the experts.
-    init(hiddenSize: Int, layers: Int = 1, experts: Int = 64, width: Int = 128, seed: UInt64) throws {
+    /// What differs between such models; each token gets 8 experts.
+    struct Shape {
+        var hiddenSize: Int
+        var layers = 1
+        var denseLayers = 0
+        /// A multiple of 8.
+        var experts = 64
+        /// An expert's inner dimension; the narrower, the more of a step is the way to the experts.
+        var width = 128
+        var denseWidth = 128
+        var vocabulary = 256
+        var heads = 1
+        /// Of queries and of the latent cache.
+        var ranks = (128, 128)
+        /// Of a head's keys without and with position.
+        var headSizes = (64, 64)
+        var valueSize = 64
+
+        /// DeepSeek-R1's widths, with one dense and one MoE layer.
+        static let r1Layers = Shape(
+            hiddenSize: 7168, layers: 2, denseLayers: 1, experts: 256, width: 2048, denseWidth: 18_432,
+            vocabulary: 129_280, heads: 128, ranks: (1536, 512), headSizes: (128, 64), valueSize: 128)
+    }
+
+    init(_ shape: Shape, seed: UInt64) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("cohort-bench-\(UUID().uuidString)")
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             let config = folder.appendingPathComponent("source.json")
-            try Data(Self.config(hiddenSize, layers, experts, width).utf8).write(to: config)
+            try Data(Self.config(shape).utf8).write(to: config)
             let model = folder.appendingPathComponent("model").path
             try SyntheticCheckpoint(configFile: config.path, format: .fp8, seed: seed).write(
                 to: model, threads: Machine.coreCount)
@@ -27,16 +48,18 @@ final class TemporaryModel {
 
     deinit { try? FileManager.default.removeItem(at: folder) }
 
-    private static func config(_ hiddenSize: Int, _ layers: Int, _ experts: Int, _ width: Int) -> String {
+    private static func config(_ shape: Shape) -> String {
         """
-        {"model_type": "deepseek_v3", "vocab_size": 256, "hidden_size": \(hiddenSize), "intermediate_size": 128,
-         "moe_intermediate_size": \(width), "num_hidden_layers": \(layers),
-         "first_k_dense_replace": 0, "num_attention_heads": 1,
-         "num_key_value_heads": 1, "q_lora_rank": 128, "kv_lora_rank": 128, "qk_nope_head_dim": 64,
-         "qk_rope_head_dim": 64, "v_head_dim": 64, "n_routed_experts": \(experts), "n_shared_experts": 1,
+        {"model_type": "deepseek_v3", "vocab_size": \(shape.vocabulary), "hidden_size": \(shape.hiddenSize),
+         "intermediate_size": \(shape.denseWidth), "moe_intermediate_size": \(shape.width),
+         "num_hidden_layers": \(shape.layers), "first_k_dense_replace": \(shape.denseLayers),
+         "num_attention_heads": \(shape.heads), "num_key_value_heads": \(shape.heads),
+         "q_lora_rank": \(shape.ranks.0), "kv_lora_rank": \(shape.ranks.1),
+         "qk_nope_head_dim": \(shape.headSizes.0), "qk_rope_head_dim": \(shape.headSizes.1),
+         "v_head_dim": \(shape.valueSize), "n_routed_experts": \(shape.experts), "n_shared_experts": 1,
          "num_experts_per_tok": 8, "n_group": 8, "topk_group": 4, "scoring_func": "sigmoid",
          "topk_method": "noaux_tc", "norm_topk_prob": true, "routed_scaling_factor": 2.5, "rms_norm_eps": 1e-06,
-         "rope_theta": 10000, "max_position_embeddings": 4096, "hidden_act": "silu", "attention_bias": false,
+         "rope_theta": 10000, "max_position_embeddings": 163840, "hidden_act": "silu", "attention_bias": false,
          "moe_layer_freq": 1, "num_nextn_predict_layers": 0, "tie_word_embeddings": false,
          "bos_token_id": 0, "eos_token_id": 1, "torch_dtype": "bfloat16"}
         """

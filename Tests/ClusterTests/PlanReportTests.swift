@@ -14,8 +14,8 @@ import Testing
         let object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
         #expect(
             object.keys.sorted() == [
-                "assumptions", "ceilings", "concurrency", "context", "coordinator", "model", "split", "totals",
-                "workers",
+                "assumptions", "ceilings", "concurrency", "context", "coordinator", "is_measured", "model", "split",
+                "totals", "workers",
             ])
         let workers = try #require(object["workers"] as? [[String: Any]])
         #expect(workers.count == 64)

@@ -39,6 +39,16 @@ import Testing
         }
     }
 
+    @Test("measured rates that are not there, or are something else")
+    func rates() async throws {
+        try await Scene.play { scene in
+            let plan = ["plan", Self.fixture.model, "--machine"]
+            try await expect(scene, plan + ["/nowhere.json"], status: 66, "/nowhere.json")
+            let file = try scene.write("rates.json", "{}")
+            try await expect(scene, plan + [file], status: 66, file, "bench plan")
+        }
+    }
+
     @Test("a truncated shard, by file; with and without workers")
     func truncated() async throws {
         try await Scene.play { scene in

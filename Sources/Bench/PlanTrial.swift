@@ -1,0 +1,66 @@
+package import Experts
+package import Kernels
+package import Model
+internal import Serving
+
+/// Measures the phases of a decoding step, each by itself, and the whole of it.
+package struct PlanTrial {
+    private let decoder: DecoderModel
+    private let processor: Processor
+    private let positions: Int
+    private let steps: Int
+
+    /// - Parameters:
+    ///   - positions: of each sequence in the cache, invented.
+    ///   - steps: of each measurement.
+    package init(decoder: DecoderModel, processor: Processor, positions: Int, steps: Int) {
+        self.decoder = decoder
+        self.processor = processor
+        self.positions = positions
+        self.steps = steps
+    }
+
+    /// - Parameter busySeconds: [workers] how long each has computed so far.
+    /// - Throws: what the engine throws.
+    package func measure(
+        batch: Int, experts: any RoutedExperts, busySeconds: @escaping () -> [Double]
+    ) throws -> (PredictionReport.Layer, PlanCalibration.Measurement) {
+        let config = decoder.config
+        let layers = Array(config.expertLayers)
+        let run = LayerRun(
+            experts: experts, layer: layers[0], expertCount: config.expertCount,
+            expertsPerToken: config.expertsPerToken, tokens: batch, hiddenSize: config.hiddenSize,
+            busySeconds: busySeconds)
+        // A machine changes from second to second: each phase is measured before and after the whole.
+        let own = try step(batch, IdleExperts())
+        let layer = try run.measure(Self.stopwatch)
+        let whole = try step(batch, experts)
+        let again = try run.measure(Self.stopwatch)
+        let outcome = LayerRun.Outcome(
+            dispatch: layer.dispatch + again.dispatch, experts: layer.experts + again.experts,
+            way: layer.way + again.way)
+        let count = Double(layers.count)
+        return (
+            PredictionReport.Layer(batch: batch, outcome),
+            PlanCalibration.Measurement(
+                batch: batch, coordinatorSeconds: (own + (try step(batch, IdleExperts()))).median,
+                workerSeconds: count * outcome.experts.median, waySeconds: count * outcome.way.median,
+                stepSeconds: whole.median)
+        )
+    }
+
+    /// Seconds of each of some decoding steps.
+    private func step(_ batch: Int, _ experts: any RoutedExperts) throws -> Samples {
+        let run = DecodeRun(batch: batch, promptLength: positions, isInvented: true, stepCount: steps)
+        let engine = Engine(
+            model: decoder, experts: experts, processor: processor,
+            limits: .init(
+                prefillChunk: batch, cachePositions: run.positions + batch * CachePool.pagePositions))
+        let outcome = try run.measure(
+            engine, vocabularySize: decoder.config.vocabularySize,
+            bytes: StepBytes(decoder.config, cacheValueByteSize: 2), seed: batch)
+        return Samples(outcome.stepSeconds)
+    }
+
+    private static let stopwatch = Stopwatch(seconds: 1.5, leastRepetitions: 8, mostRepetitions: 400)
+}

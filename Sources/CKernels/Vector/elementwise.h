@@ -144,17 +144,33 @@ INLINE lanes widen(uint32_t dtype, const void *at) {
                                   : lanes_f8(at);
 }
 
-void NAME(widen_row)(const cohort_matrix *matrix, uint32_t row, float *output) {
-    const uint8_t *weights = weights_of_row(matrix, row);
-    FOR_LANES(matrix->columns, i, n) {
+// The columns of a run, times its scale if there is one.
+INLINE void widen_run_of_row(uint32_t dtype, const uint8_t *weights, struct run run, const float *scales,
+                             float *output) {
+    const lanes scale = lanes_fill(scales ? scales[run.block] : 1.0f);
+    FOR_LANES(run.end - run.begin, i, n) {
+        const uint8_t *at = weights + bytes_of(dtype, run.begin + i);
         uint8_t padded[64] = {0};
-        __builtin_memcpy(padded, weights + bytes_of(matrix->dtype, i), bytes_of(matrix->dtype, n));
-        store_some(output + i, widen(matrix->dtype, padded), n);
+        if (n < LANES) __builtin_memcpy(padded, at, bytes_of(dtype, n));
+        lanes values = widen(dtype, n < LANES ? padded : at);
+        store_some(output + run.begin + i, scales ? values * scale : values, n);
     }
-    if (!matrix->scales) return;
-    const float *scales = scales_of_row(matrix, row);
-    for (uint32_t c = 0; c < matrix->columns; c++)
-        output[c] *= scales[(matrix->column_phase + c) / matrix->block_columns];
+}
+
+INLINE void widen_row_of(uint32_t dtype, const cohort_matrix *matrix, uint32_t row, float *output) {
+    for (struct run run = first_run(matrix); run.begin < run.end; run = next_run(matrix, run))
+        widen_run_of_row(dtype, weights_of_row(matrix, row), run, scales_of_row(matrix, row), output);
+}
+
+void NAME(widen_row)(const cohort_matrix *matrix, uint32_t row, float *output) {
+    switch (matrix->dtype) {
+        case COHORT_F32: return widen_row_of(COHORT_F32, matrix, row, output);
+        case COHORT_F16: return widen_row_of(COHORT_F16, matrix, row, output);
+        case COHORT_BF16: return widen_row_of(COHORT_BF16, matrix, row, output);
+        case COHORT_I8: return widen_row_of(COHORT_I8, matrix, row, output);
+        case COHORT_I4: return widen_row_of(COHORT_I4, matrix, row, output);
+        default: return widen_row_of(COHORT_F8_E4M3, matrix, row, output);
+    }
 }
 
 #ifdef COHORT_TARGET

@@ -58,21 +58,16 @@ struct group {
     uint32_t steps;
 };
 
-INLINE struct group load_group(const float *values, uint32_t count) {
-    struct group group = {.steps = (count + LANES - 1) / LANES};
-    for (uint32_t s = 0; s < group.steps; s++) {
+INLINE void load_group(const float *values, uint32_t count, struct group *group) {
+    group->steps = (count + LANES - 1) / LANES;
+    for (uint32_t s = 0; s < group->steps; s++) {
         uint32_t left = count - s * LANES;
-        group.values[s] =
+        group->values[s] =
             left < LANES ? lanes_load_part(values + s * LANES, left) : lanes_load(values + s * LANES);
     }
-    return group;
 }
 
-INLINE int32_t largest_of(i32x16 v) {
-    int32_t largest = v[0];
-    for (int l = 1; l < LANES; l++) largest = v[l] > largest ? v[l] : largest;
-    return largest;
-}
+INLINE int32_t largest_of(i32x16 v) { return __builtin_reduce_max(v); }
 
 // The scale for INT4 of numbers whose largest magnitude is `top`, signed.
 INLINE float i4_scale(const struct group *group, float top) {
@@ -120,14 +115,17 @@ INLINE void quantize_row(uint32_t dtype, const float *values, uint32_t count, ui
                          float *scales) {
     for (uint32_t begin = 0; begin < count; begin += size, scales++) {
         const uint32_t length = count - begin < size ? count - begin : size;
-        const struct group group = load_group(values + begin, length);
+        struct group group;
+        load_group(values + begin, length, &group);
         *scales = scale_of(dtype, &group);
         const bool is_zero = !(*scales > 0.0f || *scales < 0.0f);
         const lanes inverse = lanes_fill(1.0f / *scales);
         for (uint32_t s = 0; s < group.steps; s++) {
             const uint32_t left = length - s * LANES;
             i32x16 bits = is_zero ? (i32x16){0} : code_bits(dtype, group.values[s] * inverse);
-            store_codes(dtype, bits, left < LANES ? left : LANES, codes + bytes_of(dtype, begin + s * LANES));
+            uint8_t *at = codes + bytes_of(dtype, begin + s * LANES);
+            if (left < LANES) store_codes(dtype, bits, left, at);
+            else store_codes(dtype, bits, LANES, at);
         }
     }
 }

@@ -1,3 +1,4 @@
+package import Checkpoint
 internal import Cluster
 internal import Foundation
 
@@ -44,14 +45,21 @@ package struct DecodeReport: Sendable, Encodable {
     package let compute: String
     /// How hidden vectors travel to the experts.
     package let wire: String
+    /// What routed experts and the other matrices are held as, "stored" or as on the command line.
+    package let experts: String
+    package let dense: String
     package let lines: [Line]
 
-    package init(model: String, threads: Int, kernelSet: String, compute: String, wire: String, lines: [Line]) {
+    package init(
+        model: String, threads: Int, kernelSet: String, compute: String, wire: String, held: HeldDTypes, lines: [Line]
+    ) {
         self.model = model
         self.threads = threads
         self.kernelSet = kernelSet
         self.compute = compute
         self.wire = wire
+        experts = held.expert?.rawValue ?? "stored"
+        dense = held.dense?.rawValue ?? "stored"
         self.lines = lines
     }
 
@@ -73,7 +81,8 @@ package struct DecodeReport: Sendable, Encodable {
                 String(format: "%.0f %%", line.limitShare * 100),
             ])
         }
-        let head = "\(model), \(threads) threads, \(kernelSet), \(compute), wire \(wire)"
+        let head =
+            "\(model), \(threads) threads, \(kernelSet), \(compute), wire \(wire), experts \(experts), dense \(dense)"
         return ([head] + table.lines()).joined(separator: "\n")
     }
 }

@@ -92,7 +92,8 @@ struct BenchDecodeCommand: ParsableCommand {
         }
         let report = DecodeReport(
             model: model, threads: processor.team.threads, kernelSet: processor.kernels.name,
-            compute: compute.rawValue, wire: wire.dtype(for: compute).rawValue, lines: lines)
+            compute: compute.rawValue, wire: wire.dtype(for: compute).rawValue, held: weights.held,
+            lines: lines)
         try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
     }
 

@@ -32,7 +32,7 @@ import Testing
         return (rows.compactMap { Double($0[3]) }.max() ?? .infinity, rows.compactMap { Double($0[2]) }.max() ?? 0)
     }
 
-    @Test("a worker holds its share, not the checkpoint")
+    @Test("a worker holds its share, not the checkpoint, and of what it converts no original")
     func share() async throws {
         try await Scene.play { scene in
             let model = try await checkpoint(scene)
@@ -43,6 +43,10 @@ import Testing
             #expect(four.resident < one.resident - 15, "\(four.resident) and \(one.resident) MB")
             let sliced = try await megabytes(scene, model, workers: 4, ["--tensor-parallel-size", "4"])
             #expect(sliced.weights == four.weights)
+            // Half the bytes, and a scale for each 128 columns: the originals do not stay beside them.
+            let small = try await megabytes(scene, model, workers: 1, ["--expert-dtype", "int4"])
+            #expect(small.weights > 26 && small.weights < 27.5, "\(small.weights) MB")
+            #expect(small.resident < one.resident - 15, "\(small.resident) and \(one.resident) MB")
         }
     }
 }

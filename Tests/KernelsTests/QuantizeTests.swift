@@ -1,3 +1,4 @@
+import Foundation
 import Kernels
 import Testing
 
@@ -170,6 +171,38 @@ import Testing
             Issue.record("it is still needed")
         }
         #expect(made[0].weights == matrix.weights)
+    }
+
+    @Test("a matrix that is dropped gives its memory back, though others of its batch stay")
+    func droppedMemory() throws {
+        let numbers = [Float](repeating: 0.5, count: 1024 * 4096)
+        let source = GuardedMemory(numbers)
+        let original = WeightMatrix(
+            dtype: .f32, rows: 1024, columns: 4096, weights: source.bytes,
+            owner: RandomMatrix.Owner(weights: source, scales: source))
+        let converter = WeightConverter(team: ThreadTeam(threads: 2))
+        var made = converter.convert([original, original, original], to: .int8)
+        let middle = made[1].weights
+        #expect(try Self.residentPages(middle, byteCount: 1024 * 4096) > 1000)
+        made.remove(at: 1)
+        #expect(try Self.residentPages(middle, byteCount: 1024 * 4096) == 0)
+        for matrix in made {
+            var row = [Float](repeating: 0, count: 4096)
+            KernelSet.scalar.widenRow(matrix, row: 1023, into: &row)
+            let isKept = row.allSatisfy { abs($0 - 0.5) < 1e-6 }
+            #expect(isKept)
+        }
+    }
+
+    /// Of the whole pages inside.
+    private static func residentPages(_ start: UnsafeRawPointer, byteCount: Int) throws -> Int {
+        let page = Int(getpagesize())
+        let first = (Int(bitPattern: start) + page - 1) / page * page
+        let end = (Int(bitPattern: start) + byteCount) / page * page
+        var states = [UInt8](repeating: 0, count: (end - first) / page)
+        let address = try #require(UnsafeMutableRawPointer(bitPattern: first))
+        try #require(mincore(address, end - first, &states) == 0)
+        return states.count { $0 & 1 != 0 }
     }
 
     private static func rounded(_ values: [Float]) -> [Float] {

@@ -28,6 +28,20 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         }
     }
 
+    /// Has all pages made before several threads write: those that touch one huge page at once would each clear one.
+    func populate(on team: ThreadTeam) {
+        guard mappedByteCount > 0 else { return }
+        let block = UInt(Self.hugePageByteCount)
+        let all = UInt(bitPattern: pointer)..<UInt(bitPattern: pointer) + UInt(mappedByteCount)
+        let first = all.lowerBound / block
+        team.forEach(Int((all.upperBound + block - 1) / block - first)) { index in
+            let start = (first + UInt(index)) * block
+            let part = all.clamped(to: start..<start + block)
+            // Linux before 5.14 does not know it, and makes pages when they are touched.
+            madvise(UnsafeMutableRawPointer(bitPattern: part.lowerBound), part.count, Int32(MADV_POPULATE_WRITE))
+        }
+    }
+
     /// Gives the memory of some bytes back, as far as whole pages lie inside; they read as zeros afterwards, or as they
     /// were.
     func discard(_ bytes: Range<Int>) {

@@ -17,6 +17,7 @@ package struct WeightConverter: Sendable {
     ) -> [WeightMatrix] {
         let places = Places(of: matrices.filter { $0.dtype != held.dtype }, held)
         let slab = AlignedBuffer<UInt8>(count: places.byteCount)
+        slab.populate(on: team)
         var next = places.all.makeIterator()
         return matrices.map { matrix in
             guard matrix.dtype != held.dtype, let place = next.next() else { return matrix }

@@ -25,15 +25,18 @@ package struct PlanCalibration {
     }
 
     private let config: ModelConfig
+    private let held: HeldDTypes
     private let wire: WireCost
     private let workers: Int
     private let positions: Int
 
     /// - Parameters:
+    ///   - held: what matrices are held as.
     ///   - workers: on the coordinator's own machine.
     ///   - positions: of each sequence in the cache.
-    package init(config: ModelConfig, wire: WireCost, workers: Int, positions: Int) {
+    package init(config: ModelConfig, held: HeldDTypes, wire: WireCost, workers: Int, positions: Int) {
         self.config = config
+        self.held = held
         self.wire = wire
         self.workers = workers
         self.positions = positions
@@ -43,7 +46,7 @@ package struct PlanCalibration {
     package func prediction(batch: Int, _ rates: MeasuredRates) throws(PlanError) -> PlanReport.Ceiling {
         let options = PlanInput.Options(
             expert: workers, concurrency: batch, context: positions, host: "this machine", rates: rates)
-        let report = try Plan(config: config, input: PlanInput(options: options), wire: wire).report
+        let report = try Plan(config: config, input: PlanInput(options: options), held: held, wire: wire).report
         guard let ceiling = report.ceilings.last else { preconditionFailure("a plan has a ceiling") }
         return ceiling
     }

@@ -39,6 +39,9 @@ struct BenchPlanCommand: ParsableCommand {
     var tokens = 24
 
     @OptionGroup
+    var weights: WeightOptions
+
+    @OptionGroup
     var wire: WireOptions
 
     @Option(help: "Cores of the coordinator. Default: all.")
@@ -79,11 +82,13 @@ struct BenchPlanCommand: ParsableCommand {
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: .fast)
         let exchange = wire.dtype(for: .fast)
         let trial = PlanTrial(
-            decoder: try DecoderModel(from: checkpoint), processor: processor, positions: positions, steps: tokens)
+            decoder: try DecoderModel(from: checkpoint, as: weights.denseDType, team: processor.team),
+            processor: processor, positions: positions, steps: tokens)
         let deployment = try Deployment(
             Deployment.Model(
                 checkpoint: checkpoint, processor: processor, exchange: exchange,
-                expertLayers: Array(config.expertLayers), maximumTokens: batches[batches.count - 1]),
+                expertLayers: Array(config.expertLayers), maximumTokens: batches[batches.count - 1],
+                expertDType: weights.expertDType),
             localWorkers: local, parallelism: try Parallelism(tensor: 1, pipeline: 1, workers: local),
             logger: Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) })
         defer { deployment.close() }
@@ -99,7 +104,7 @@ struct BenchPlanCommand: ParsableCommand {
         }
         progress.finish()
         let calibration = PlanCalibration(
-            config: config, wire: WireCost(exchange, hiddenSize: config.hiddenSize), workers: local,
+            config: config, held: weights.held, wire: WireCost(exchange, hiddenSize: config.hiddenSize), workers: local,
             positions: positions)
         return try PredictionReport(
             model: model ?? "R1's widths, 1 dense and 1 MoE layer", workers: local, threads: processor.team.threads,

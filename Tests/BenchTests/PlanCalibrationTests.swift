@@ -9,7 +9,8 @@ import Testing
         let config = try ModelConfig(folder: Fixture("tiny-r1-fp8").model)
         let row = 2 * config.hiddenSize
         return PlanCalibration(
-            config: config, wire: WireCost(rowByteSize: row, answerByteSize: row, pairByteSize: 8, headerByteSize: 48),
+            config: config, held: HeldDTypes(),
+            wire: WireCost(rowByteSize: row, answerByteSize: row, pairByteSize: 8, headerByteSize: 48),
             workers: 4, positions: 100)
     }
 

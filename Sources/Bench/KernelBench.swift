@@ -21,7 +21,13 @@ package struct KernelBench {
     package func run(observe: (KernelMeasurement) -> Void = { _ in }) -> KernelReport {
         var limits = MachineLimits(of: processor, arena)
         var measurements: [KernelMeasurement] = []
-        func note(_ measurement: KernelMeasurement) {
+        var read = readBandwidth()
+        // On a shared machine the bandwidth changes from second to second.
+        func note(_ measure: @autoclosure () -> KernelMeasurement) {
+            var measurement = measure()
+            let after = readBandwidth()
+            measurement.readBandwidth = (read + after) / 2
+            read = after
             observe(measurement)
             measurements.append(measurement)
         }
@@ -39,9 +45,16 @@ package struct KernelBench {
         arena.fill(with: .bf16)
         for positions in Self.positions { note(attend(positions)) }
         arena.fill(with: .f32)
-        for measurement in [rmsNorm(), swiglu(), accumulate()] { note(measurement) }
+        note(rmsNorm())
+        note(swiglu())
+        note(accumulate())
         limits.remeasure(processor, arena)
         return KernelReport(limits: limits, measurements: measurements)
+    }
+
+    /// Bytes per second, now.
+    private func readBandwidth() -> Double {
+        MachineLimits.readBandwidth(processor, arena, seconds: Self.readSeconds).median
     }
 
     private func product(rows: Int, columns: Int, inputRows: Int, narrow: Bool) -> KernelMeasurement {
@@ -144,6 +157,7 @@ package struct KernelBench {
 
     static let inputRows = [1, 2, 4, 8, 16, 32, 128, 512]
     private static let mostRows = 512
+    private static let readSeconds = 0.05
     private static let positions = [1024, 8192, 32768]
     private static let elementwiseRows = 512
     // DeepSeek-R1's.

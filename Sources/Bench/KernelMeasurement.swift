@@ -16,6 +16,8 @@ package struct KernelMeasurement: Sendable, Encodable {
     /// Floating-point operations.
     package let operations: Double
     package let seconds: Samples.Summary
+    /// Bytes per second that plain reads reached right before and after; nil: what they reached in the whole run.
+    package var readBandwidth: Double?
 
     package init(
         kernel: String, shape: String, arithmetic: Arithmetic, bytes: Double, operations: Double,
@@ -35,7 +37,7 @@ package struct KernelMeasurement: Sendable, Encodable {
     package var intensity: Double { operations / bytes }
 
     package func bandwidthShare(of limits: MachineLimits) -> Double {
-        bytesPerSecond / limits.readBandwidth.median
+        bytesPerSecond / (readBandwidth ?? limits.readBandwidth.median)
     }
 
     package func peakShare(of limits: MachineLimits) -> Double {

@@ -37,9 +37,9 @@ package struct MachineLimits: Sendable {
     }
 
     /// Bytes per second, of memory that nobody else reads meanwhile.
-    static func readBandwidth(_ processor: Processor, _ arena: Arena) -> Samples {
+    static func readBandwidth(_ processor: Processor, _ arena: Arena, seconds: Double = 0.3) -> Samples {
         let pieces = arena.byteCount / pieceByteCount
-        return Stopwatch(seconds: 0.3, mostRepetitions: 30).measure { _ in
+        return Stopwatch(seconds: seconds, mostRepetitions: 30).measure { _ in
             processor.team.forEach(pieces) { piece in
                 let bytes = UnsafeRawBufferPointer(
                     start: arena.bytes + piece * pieceByteCount, count: pieceByteCount)

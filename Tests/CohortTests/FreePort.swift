@@ -1,19 +1,30 @@
 import Foundation
+import Synchronization
 
 /// A TCP port of loopback that nothing listens on, and plain connections to one.
 enum FreePort {
+    /// Where the system takes no ports for connections, so that none of these is gone before its test listens.
+    private static let range = 10_240..<32_768
+    private static let next = Atomic(Int(getpid()) * 61)
+
+    /// Another one each time.
     static func choose() throws -> Int {
+        for _ in range {
+            let port = range.lowerBound + next.add(1, ordering: .relaxed).oldValue % range.count
+            if isFree(port) { return port }
+        }
+        throw NotInTime(description: "no free port in \(range)")
+    }
+
+    private static func isFree(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(descriptor) }
-        var address = loopback(0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = withUnsafeMutablePointer(to: &address) { pointer in
+        var address = loopback(port)
+        return withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard status == 0 else { throw NotInTime(description: "no free port: \(String(cString: strerror(errno)))") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     static func loopback(_ port: Int) -> sockaddr_in {

@@ -5,13 +5,17 @@ package struct MeasuredSpeeds: Sendable {
     private let speeds: [String: Double]
     /// Below this a difference is taken for chance: a hot expert's tokens come cheaper than those of many cold ones.
     static let tolerance = 1.5
+    /// No two machines that serve together are further apart.
+    static let widest = 100.0
     /// A worker that did less than this has not been measured.
     static let leastSeconds = 5.0
 
     package init(_ statistics: LoadStatistics) {
         let measured = statistics.workers.compactMapValues { history -> Double? in
-            guard let load = history.windows.first, load.busySeconds >= Self.leastSeconds else { return nil }
-            return load.speed
+            guard let load = history.windows.first, load.busySeconds >= Self.leastSeconds, let speed = load.speed
+            else { return nil }
+            // A record may hold any numbers.
+            return speed.isNormal ? speed : nil
         }
         let sorted = measured.values.sorted()
         guard sorted.count > 1 else {
@@ -21,7 +25,8 @@ package struct MeasuredSpeeds: Sendable {
         let median = sorted[sorted.count / 2]
         speeds = measured.mapValues { speed in
             let ratio = speed / median
-            return ratio > Self.tolerance || ratio < 1 / Self.tolerance ? ratio : 1
+            let isPlain = 1 / Self.tolerance...Self.tolerance ~= ratio
+            return isPlain ? 1 : min(max(ratio, 1 / Self.widest), Self.widest)
         }
     }
 

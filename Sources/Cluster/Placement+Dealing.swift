@@ -8,9 +8,12 @@ extension Placement {
     package func dealt(
         by policy: PlacementPolicy, memoryBytes: [Int], sliceBytes: [Int], loads: ExpertLoads?
     ) throws -> Placement {
-        let largest = max(1, sliceBytes.max() ?? 1)
         let workers = stages.flatMap { stage in
-            stage.workers.map { WorkerCapacity(index: $0, stage: stage.index, slots: memoryBytes[$0] / largest) }
+            stage.workers.map {
+                WorkerCapacity(
+                    index: $0, stage: stage.index,
+                    slots: WorkerCapacity.slots(memoryBytes: memoryBytes[$0], sliceBytes: sliceBytes))
+            }
         }
         let input = try PolicyInput(
             holdings: Holdings(layers: layers, experts: expertCount, tensor: parallelism.tensor), stages: stages,

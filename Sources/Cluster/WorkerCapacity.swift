@@ -24,4 +24,10 @@ package struct WorkerCapacity: Hashable, Sendable {
         self.readsCheckpoint = readsCheckpoint
         self.takesSlots = takesSlots
     }
+
+    /// Slots that so much memory holds, whichever slices they are of.
+    /// - Parameter sliceBytes: [tensor] bytes of a slice of an expert.
+    package static func slots(memoryBytes: Int, sliceBytes: [Int]) -> Int {
+        memoryBytes / max(1, sliceBytes.max() ?? 1)
+    }
 }

@@ -66,7 +66,6 @@ extension RemoteExperts {
         logger.warning(
             "worker lost", metadata: ["worker": "\(roster.members[worker].seat.name)", "reason": "\(reason)"])
         roster.lose(worker, reason)
-        late.remove(worker)
         link.close(.local(reason))
         parcels.orphanAll(of: worker)
         tell(.lost(worker: worker))
@@ -91,7 +90,7 @@ extension RemoteExperts {
             lose(earlier, reason.description)
         }
         let offer = Member.Offer(
-            slots: ready.description.memoryBytes / max(1, sliceBytes.max() ?? 1),
+            slots: WorkerCapacity.slots(memoryBytes: ready.description.memoryBytes, sliceBytes: sliceBytes),
             readsCheckpoint: ready.report.readsCheckpoint)
         let actions = control.handle(.joined(name: name, offer), at: time.now().sinceOrigin)
         for action in actions {
@@ -113,7 +112,7 @@ extension RemoteExperts {
     /// A worker that is late gets only what nobody else holds.
     func setSpeeds() {
         var speeds = control.speeds
-        for worker in late where speeds.indices.contains(worker) { speeds[worker] *= Self.lateSpeed }
+        for worker in roster.members.indices where roster.members[worker].isLate { speeds[worker] *= Self.lateSpeed }
         plan.set(speeds: speeds)
     }
 

@@ -80,7 +80,7 @@ extension RemoteExperts {
         guard header.kind == .combine else {
             return hear(try ControlMessage(kind: header.kind, payload: payload), header, from: worker)
         }
-        if late.remove(worker) != nil { setSpeeds() }
+        if roster.noteAnswer(worker) { setSpeeds() }
         guard let parcel = parcels[header.flight], parcel.worker == worker else { return }
         let now = time.now()
         control.record(worker: worker, roster.noteCombine(header, of: parcel, now: now))
@@ -114,7 +114,7 @@ extension RemoteExperts {
         guard let question = answers.question else { return }
         let table = placement.table(layer: question.layer)
         let identifiers = parcels.identifiers(of: answers)
-        late.formUnion(identifiers.compactMap { parcels[$0]?.worker })
+        for identifier in identifiers { if let parcel = parcels[identifier] { roster.noteLate(parcel.worker) } }
         setSpeeds()
         for identifier in identifiers {
             guard let parcel = parcels[identifier] else { continue }

@@ -54,8 +54,6 @@ package final class RemoteExperts: RoutedExperts {
     var placement: Placement
     var plan: DispatchPlan
     var parcels = Parcels()
-    /// Workers whose answers others were asked for as well, and that have answered nothing since.
-    var late: Set<Int> = []
     var commands: [Int: @Sendable (ClusterReply) -> Void] = [:]
     /// What is decided and not done yet.
     var backlog: [ControlPlane.Action] = []

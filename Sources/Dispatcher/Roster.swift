@@ -15,6 +15,8 @@ struct Roster {
         /// The placement's version when it joined, with nothing: what versions up to this one say of its number is
         /// about somebody else. nil: it is here from the start.
         fileprivate(set) var joinedEpoch: UInt32?
+        /// Others were asked for what it owes as well, and it has answered nothing since.
+        fileprivate(set) var isLate = false
     }
 
     enum State {
@@ -53,6 +55,14 @@ struct Roster {
         if case .serving(let link, _) = members[worker].state {
             members[worker].state = .serving(link, lastHeard: now)
         }
+    }
+
+    mutating func noteLate(_ worker: Int) { members[worker].isLate = true }
+
+    /// - Returns: whether it was late until now.
+    mutating func noteAnswer(_ worker: Int) -> Bool {
+        defer { members[worker].isLate = false }
+        return members[worker].isLate
     }
 
     mutating func note(_ worker: Int, _ change: (inout WorkerActivity) -> Void) { change(&members[worker].activity) }

@@ -95,13 +95,14 @@ package struct Seating {
     package func control(
         _ ready: [ReadyWorker], statistics: LoadStatistics?, settings: ControlPlane.Settings, at now: Instant
     ) -> ControlPlane {
-        let largest = max(1, sliceBytes.max() ?? 1)
         let members = ready.enumerated().map { index, worker in
             Member(
                 name: worker.seat.name, index: index,
                 stage: placement.stages.first { $0.workers.contains(index) }?.index ?? 0, state: .ready,
                 offer: Member.Offer(
-                    slots: max(worker.description.memoryBytes / largest, worker.seat.slotCount),
+                    slots: max(
+                        WorkerCapacity.slots(memoryBytes: worker.description.memoryBytes, sliceBytes: sliceBytes),
+                        worker.seat.slotCount),
                     readsCheckpoint: worker.report.readsCheckpoint))
         }
         let seconds = now.sinceOrigin / .seconds(1)

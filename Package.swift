@@ -76,7 +76,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["Cluster", "Serving"], path: "Tests/TestSupport", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["Checkpoint", "Cluster", "Serving"], path: "Tests/TestSupport", swiftSettings: strict),
         .tests(
             "BenchTests",
             ["Bench", "Kernels", "Checkpoint", "Cluster", "Experts", "Model", "Serving", "TestSupport"]),
@@ -108,7 +108,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .tests("WireTests", ["Wire"]),
-        .tests("TransportTests", ["Transport", "Wire"]),
+        .tests("TransportTests", ["Transport", "Wire", "TestSupport"]),
         .tests(
             "CohortTests",
             [

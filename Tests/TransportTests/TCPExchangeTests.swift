@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Transport
 import Wire
@@ -11,10 +12,10 @@ import Wire
         var limits = TCPExchange.Limits()
         limits.frameCompletion = .milliseconds(200)
         let (exchange, listener) = try TCPExchange.listening(limits: limits)
-        let garbage = try RawPeer(port: listener.port)
-        let tooLong = try RawPeer(port: listener.port)
-        let stalled = try RawPeer(port: listener.port)
-        let good = try (0..<3).map { _ in try RawPeer(port: listener.port) }
+        let garbage = try RawSocket(port: listener.port)
+        let tooLong = try RawSocket(port: listener.port)
+        let stalled = try RawSocket(port: listener.port)
+        let good = try (0..<3).map { _ in try RawSocket(port: listener.port) }
         let log = ExchangeLog()
         #expect(log.wait(on: exchange, until: { log.accepted.count == 6 }))
 
@@ -63,7 +64,7 @@ import Wire
     @Test("A link moves to another exchange between two frames, with what it has received already")
     func moving() throws {
         let (acceptor, listener) = try TCPExchange.listening()
-        let peer = try RawPeer(port: listener.port)
+        let peer = try RawSocket(port: listener.port)
         let step = try TCPExchange()
         peer.write((1...3).flatMap { frameBytes(flight: $0, payload: [UInt8](repeating: UInt8($0), count: Int($0))) })
         var seen: [UInt64] = []
@@ -88,7 +89,7 @@ import Wire
     @Test("A stream of frames cut into random pieces arrives whole, aligned and in order")
     func pieces() throws {
         let (acceptor, listener) = try TCPExchange.listening()
-        let peer = try RawPeer(port: listener.port)
+        let peer = try RawSocket(port: listener.port)
         var generator = SeededGenerator(seed: 3)
         let payloads = (0..<400).map { index in
             (0..<Int.random(in: 0...(index % 50 == 0 ? 300_000 : 900), using: &generator)).map { _ in

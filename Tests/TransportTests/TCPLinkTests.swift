@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Transport
 import Wire
@@ -9,7 +10,7 @@ import Wire
     @Test("A peer that closes is reported once, between frames and inside one")
     func closedPeers() throws {
         let (exchange, listener) = try TCPExchange.listening()
-        var peers: [RawPeer?] = try (0..<2).map { _ in try RawPeer(port: listener.port) }
+        var peers: [RawSocket?] = try (0..<2).map { _ in try RawSocket(port: listener.port) }
         peers[0]?.write(frameBytes(payload: [1]))
         peers[1]?.write(Array(frameBytes(payload: [1, 2]).dropLast()))
         let log = ExchangeLog()
@@ -141,7 +142,7 @@ import Wire
         var limits = TCPExchange.Limits()
         limits.frameCompletion = .milliseconds(300)
         let (exchange, listener) = try TCPExchange.listening(limits: limits)
-        let peer = try RawPeer(port: listener.port)
+        let peer = try RawSocket(port: listener.port)
         let frame = frameBytes(payload: [1, 2, 3])
         peer.write(Array(frame.dropLast()))
         let log = ExchangeLog()

@@ -6,21 +6,6 @@ import Testing
 
 /// Slots that were let go do not count as a worker's memory any more.
 @Suite struct ReleasedMemoryTests {
-    /// A checkpoint of 8 experts of 1.5 MiB in each layer.
-    private func checkpoint(_ folder: String) throws -> Checkpoint {
-        let file = URL(fileURLWithPath: "\(Fixture("v2-lite").model)/config.json")
-        var config = try #require(JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
-        config["hidden_size"] = 1024
-        config["moe_intermediate_size"] = 256
-        config["n_routed_experts"] = 8
-        let written = "\(folder)/config.json"
-        try JSONSerialization.data(withJSONObject: config).write(to: URL(fileURLWithPath: written))
-        try SyntheticCheckpoint(configFile: written, format: .bf16, seed: 1).write(to: "\(folder)/model", threads: 2) {
-            _, _ in
-        }
-        return try Checkpoint(folder: "\(folder)/model")
-    }
-
     /// Bytes of files under a folder that stand in this process's memory.
     private func residentBytes(of folder: String) throws -> Int {
         var isBelow = false
@@ -39,10 +24,9 @@ import Testing
 
     @Test("released slots give their memory back, whole experts and slices, loaded or just ordered", arguments: [1, 3])
     func givenBack(tensorParallelSize: Int) throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("let-go-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let checkpoint = try checkpoint(folder)
+        let model = try WideExperts(experts: 8)
+        defer { model.remove() }
+        let (checkpoint, folder) = (model.checkpoint, model.folder)
         let slots = checkpoint.config.expertLayers.flatMap { layer in
             (0..<8).flatMap { expert in
                 (0..<tensorParallelSize).map { Slot(layer: layer, expert: expert, rank: $0) }

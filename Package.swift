@@ -76,7 +76,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["Checkpoint", "Cluster", "Serving"], path: "Tests/TestSupport", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["Checkpoint", "Cluster", "Serving"], path: "Tests/TestSupport",
+            swiftSettings: strict),
         .tests(
             "BenchTests",
             ["Bench", "Kernels", "Checkpoint", "Cluster", "Experts", "Model", "Serving", "TestSupport"]),

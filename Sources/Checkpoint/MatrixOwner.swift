@@ -1,7 +1,7 @@
 internal import Kernels
 
 /// Keeps alive what a matrix points to: the mapped file and the copied block scales.
-final class MatrixOwner: @unchecked Sendable {
+final class MatrixOwner: Sendable {
     struct Scales {
         let values: [Float]
         let stride: Int
@@ -10,7 +10,7 @@ final class MatrixOwner: @unchecked Sendable {
 
     let blockScales: BlockScales?
     private let file: SafetensorsFile
-    private let buffer: UnsafeMutablePointer<Float>?
+    private let buffer: AlignedBuffer<Float>?
 
     init(file: SafetensorsFile, scales: Scales?) {
         self.file = file
@@ -19,14 +19,11 @@ final class MatrixOwner: @unchecked Sendable {
             blockScales = nil
             return
         }
-        let buffer = UnsafeMutablePointer<Float>.allocate(capacity: max(scales.values.count, 1))
-        for (index, value) in scales.values.enumerated() { (buffer + index).initialize(to: value) }
+        let buffer = AlignedBuffer<Float>(count: scales.values.count)
+        for (index, value) in scales.values.enumerated() { buffer.pointer[index] = value }
         self.buffer = buffer
         blockScales = BlockScales(
-            values: buffer, stride: scales.stride, blockRows: scales.block.rows, blockColumns: scales.block.columns)
-    }
-
-    deinit {
-        buffer?.deallocate()
+            values: buffer.pointer, stride: scales.stride, blockRows: scales.block.rows,
+            blockColumns: scales.block.columns)
     }
 }

@@ -2,12 +2,13 @@ internal import Foundation
 
 /// One safetensors file. Headers, scales and vectors are read; weights are mapped and come from the disk as they are
 /// touched or asked for ahead. Neither reads more of the disk than that, so that a host pays for its own experts alone.
-package final class SafetensorsFile: @unchecked Sendable {
+package final class SafetensorsFile: Sendable {
     package let path: String
     package let byteSize: Int
     package let tensors: [String: TensorRecord]
     private let input: InputFile
-    private let base: UnsafeRawPointer
+    // Mapped for reading alone.
+    private nonisolated(unsafe) let base: UnsafeRawPointer
 
     /// Reads and checks the header.
     package init(path: String) throws(CheckpointError) {

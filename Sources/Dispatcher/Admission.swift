@@ -7,7 +7,7 @@ package import Wire
 /// assignments and waits until each worker holds its experts. Whoever else comes is sent away with one log line.
 ///
 /// One thread at a time calls `fill` and `guardDoor`; `close` is for any, which is why the class may be shared.
-package final class Admission: @unchecked Sendable {
+package final class Admission: Sendable {
     package struct Limits: Sendable {
         /// A peer that has not proved the secret by then is sent away.
         package var handshake = Duration.seconds(10)
@@ -41,12 +41,12 @@ package final class Admission: @unchecked Sendable {
     private let limits: Limits
     private let arrivals: Arrivals
     private let logger: Logger
-    private var places: [Place]
-    private var guests: [ObjectIdentifier: Guest] = [:]
+    private nonisolated(unsafe) var places: [Place]
+    private nonisolated(unsafe) var guests: [ObjectIdentifier: Guest] = [:]
     /// What workers are told that come once the cluster serves, without slots.
     private let welcome: Assignment?
     /// The links of workers that were handed over, by name; nil before the cluster is complete.
-    private var members: [String: any Link]?
+    private nonisolated(unsafe) var members: [String: any Link]?
     private let isClosed = Atomic(false)
 
     /// - Parameters:

@@ -2,8 +2,8 @@ internal import Foundation
 
 /// Zeroed memory at a 64-byte boundary, freed with its last reference. Whoever shares it between threads sees to it
 /// that nobody writes what another reads.
-package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
-    package let pointer: UnsafeMutablePointer<Element>
+package final class AlignedBuffer<Element: BitwiseCopyable>: Sendable {
+    package nonisolated(unsafe) let pointer: UnsafeMutablePointer<Element>
     package let count: Int
     private let mappedByteCount: Int
 

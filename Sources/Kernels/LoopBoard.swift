@@ -5,7 +5,7 @@ internal import Synchronization
 /// Where a team's loop is posted. `state` holds, in one word, the loop's number, whether it is open, and how many
 /// workers are in it: a worker enters only an open loop, and the caller leaves when all indices are taken, the loop is
 /// closed and the last worker is out. So nobody waits for a worker that slept through a loop.
-final class LoopBoard: @unchecked Sendable {
+final class LoopBoard: Sendable {
     /// Rounds of `pause`, some 20 to 60 microseconds in all: longer than most gaps within a step.
     private static let spinRounds = 1000
     /// Then rounds of yielding, some 200 microseconds if nobody else wants the processor: as long as the longest item
@@ -22,9 +22,9 @@ final class LoopBoard: @unchecked Sendable {
     private let closed = Atomic<Bool>(false)
     private let workersBed = Bed()
     private let callersBed = Bed()
-    // Written by the caller while no worker is in a loop.
-    private var count = 0
-    private var body: (Int) -> Void = { _ in }
+    // Written by the caller while no worker is in a loop, which `state` orders.
+    private nonisolated(unsafe) var count = 0
+    private nonisolated(unsafe) var body: (Int) -> Void = { _ in }
 
     /// The caller's part.
     func run(count: Int, _ body: @escaping (Int) -> Void) {

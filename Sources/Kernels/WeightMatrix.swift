@@ -36,9 +36,10 @@ package enum WeightDType: UInt32, Sendable, CaseIterable {
 
 /// The scales of a matrix, each for a block of it: element (r, c) of the whole matrix is multiplied by
 /// `values[r / blockRows, c / blockColumns]`.
-package struct BlockScales: @unchecked Sendable {
-    /// [ceil(rows / blockRows), ceil(columns / blockColumns)], row-major, 4-byte aligned.
-    package let values: UnsafePointer<Float>
+package struct BlockScales: Sendable {
+    /// [ceil(rows / blockRows), ceil(columns / blockColumns)], row-major, 4-byte aligned; immutable, and kept alive by
+    /// the matrix's owner.
+    package nonisolated(unsafe) let values: UnsafePointer<Float>
     package let stride: Int
     package let blockRows: Int
     package let blockColumns: Int
@@ -52,23 +53,23 @@ package struct BlockScales: @unchecked Sendable {
 }
 
 /// A view of a weight [rows, columns]. Immutable memory, kept alive by `owner`.
-package struct WeightMatrix: @unchecked Sendable {
+package struct WeightMatrix: Sendable {
     package let dtype: WeightDType
     package let rows: Int
     package let columns: Int
     /// The first element; no alignment is assumed.
-    package let weights: UnsafeRawPointer
+    package nonisolated(unsafe) let weights: UnsafeRawPointer
     /// Elements from one row to the next; even for INT4.
     package let rowStride: Int
     package let scales: BlockScales?
     /// Where element (0, 0) stands in the block grid that `scales` starts with.
     package let rowPhase: Int
     package let columnPhase: Int
-    package let owner: AnyObject
+    package let owner: any AnyObject & Sendable
 
     package init(
         dtype: WeightDType, rows: Int, columns: Int, weights: UnsafeRawPointer, rowStride: Int? = nil,
-        scales: BlockScales? = nil, rowPhase: Int = 0, columnPhase: Int = 0, owner: AnyObject
+        scales: BlockScales? = nil, rowPhase: Int = 0, columnPhase: Int = 0, owner: any AnyObject & Sendable
     ) {
         precondition(dtype.isScaled == (scales != nil), "weights of 8 bits and less, and only they, have scales")
         precondition(

@@ -1,14 +1,16 @@
 internal import Foundation
 
 /// One thread of a team besides its caller.
-final class WorkerThread: @unchecked Sendable {
-    private var thread = pthread_t()
+final class WorkerThread: Sendable {
+    private let thread: pthread_t
 
     /// Serves `board` until it closes, on one processor if one is given.
     init(board: LoopBoard, processor: Int?) {
         let start = Unmanaged.passRetained(Start(board: board, processor: processor))
+        var thread = pthread_t()
         let status = pthread_create(&thread, nil, { WorkerThread.main($0) }, start.toOpaque())
         precondition(status == 0, "no thread could be started: error \(status)")
+        self.thread = thread
     }
 
     func join() {

@@ -1,7 +1,7 @@
 internal import Kernels
 
 /// The memory of per-head matrices that stand transposed, in their stored dtype, with their block scales.
-final class TransposedWeights {
+final class TransposedWeights: Sendable {
     private let weights: AlignedBuffer<UInt8>
     private let scales: AlignedBuffer<Float>
 

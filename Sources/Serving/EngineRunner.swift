@@ -1,10 +1,11 @@
 internal import Foundation
+internal import Synchronization
 
 /// Runs an engine on a thread of its own for any number of callers: takes requests in the order in which they come,
 /// gives them to the engine as room comes free, and hands each its tokens as they are generated.
 ///
-/// `engine`, `running` and `interlude`, but for its `wake`, belong to that thread alone; `lock` guards the rest.
-package final class EngineRunner: @unchecked Sendable {
+/// `engine`, `running` and `interlude`, but for its `wake`, belong to that thread alone.
+package final class EngineRunner: Sendable {
     package struct Limits: Sendable {
         /// Requests in the batch at once.
         package var running: Int
@@ -50,18 +51,21 @@ package final class EngineRunner: @unchecked Sendable {
         let sequence: GenerationSequence
     }
 
-    private let engine: Engine
-    private let limits: Limits
-    private let interlude: any Interlude
-    /// By sequence identifier.
-    private var running: [Int: Running] = [:]
+    /// What callers and the engine's thread share.
+    private struct Shared {
+        var phase = Phase.open
+        var waiting: [Ticket] = []
+        var cancelled: Set<Int> = []
+        var ticketCount = 0
+        var load: Load
+    }
 
-    private let lock = NSLock()
-    private var phase = Phase.open
-    private var waiting: [Ticket] = []
-    private var cancelled: Set<Int> = []
-    private var ticketCount = 0
-    private var state: Load
+    private nonisolated(unsafe) let engine: Engine
+    private let limits: Limits
+    private nonisolated(unsafe) let interlude: any Interlude
+    /// By sequence identifier.
+    private nonisolated(unsafe) var running: [Int: Running] = [:]
+    private let shared: Mutex<Shared>
 
     /// - Parameters:
     ///   - engine: from now on the runner's alone.
@@ -70,7 +74,7 @@ package final class EngineRunner: @unchecked Sendable {
         self.engine = engine
         self.limits = limits
         self.interlude = interlude
-        state = Load(freePositions: engine.freePositions, positions: engine.freePositions)
+        shared = Mutex(Shared(load: Load(freePositions: engine.freePositions, positions: engine.freePositions)))
     }
 
     /// Serves requests until `stop`, on a thread of its own. A cancelled task stops at once.
@@ -94,13 +98,13 @@ package final class EngineRunner: @unchecked Sendable {
     package func submit(_ request: GenerationRequest) throws -> Generation {
         try Engine.validate(request, for: engine.config, cachePositions: engine.limits.cachePositions)
         let (events, continuation) = AsyncThrowingStream.makeStream(of: Generation.Event.self)
-        let ticket = try lock.withLock {
-            guard phase == .open else { throw RunnerError.stopping }
-            if let obstacle = state.obstacle { throw RunnerError.unavailable(obstacle) }
-            guard waiting.count < limits.waiting else { throw RunnerError.queueFull(limit: limits.waiting) }
-            let ticket = Ticket(number: ticketCount, request: request, start: .now, events: continuation)
-            ticketCount += 1
-            waiting.append(ticket)
+        let ticket = try shared.withLock { shared in
+            guard shared.phase == .open else { throw RunnerError.stopping }
+            if let obstacle = shared.load.obstacle { throw RunnerError.unavailable(obstacle) }
+            guard shared.waiting.count < limits.waiting else { throw RunnerError.queueFull(limit: limits.waiting) }
+            let ticket = Ticket(number: shared.ticketCount, request: request, start: .now, events: continuation)
+            shared.ticketCount += 1
+            shared.waiting.append(ticket)
             return ticket
         }
         interlude.wake()
@@ -111,33 +115,33 @@ package final class EngineRunner: @unchecked Sendable {
 
     /// Takes no more requests; those taken may finish until `deadline` and fail then. For any thread.
     package func stop(by deadline: ContinuousClock.Instant) {
-        lock.withLock {
-            phase =
-                switch phase {
+        shared.withLock { shared in
+            shared.phase =
+                switch shared.phase {
                 case .open: .draining(until: deadline)
                 case .draining(let earlier): .draining(until: min(earlier, deadline))
                 }
-            state.isStopping = true
+            shared.load.isStopping = true
         }
         interlude.wake()
     }
 
     /// For any thread.
     package var load: Load {
-        lock.withLock {
-            var load = state
-            load.waiting = waiting.count
+        shared.withLock { shared in
+            var load = shared.load
+            load.waiting = shared.waiting.count
             return load
         }
     }
 
     private func cancel(_ number: Int) {
-        let ticket = lock.withLock { () -> Ticket? in
-            guard let index = waiting.firstIndex(where: { $0.number == number }) else {
-                cancelled.insert(number)
+        let ticket = shared.withLock { shared -> Ticket? in
+            guard let index = shared.waiting.firstIndex(where: { $0.number == number }) else {
+                shared.cancelled.insert(number)
                 return nil
             }
-            return waiting.remove(at: index)
+            return shared.waiting.remove(at: index)
         }
         interlude.wake()
         ticket?.events.finish(throwing: RunnerError.cancelled)
@@ -169,10 +173,10 @@ extension EngineRunner {
     }
 
     private var outlook: Outlook {
-        lock.withLock {
-            let isIdle = waiting.isEmpty && !engine.hasWork
-            return switch phase {
-            case .open where isIdle && cancelled.isEmpty: .rest(until: .now + Self.longestRest)
+        shared.withLock { shared in
+            let isIdle = shared.waiting.isEmpty && !engine.hasWork
+            return switch shared.phase {
+            case .open where isIdle && shared.cancelled.isEmpty: .rest(until: .now + Self.longestRest)
             case .open: .work
             case .draining(let deadline): !isIdle && .now < deadline ? .work : .end
             }
@@ -187,9 +191,9 @@ extension EngineRunner {
     }
 
     private func giveUpCancelled() {
-        let numbers = lock.withLock {
-            defer { cancelled.removeAll() }
-            return cancelled
+        let numbers = shared.withLock { shared in
+            defer { shared.cancelled.removeAll() }
+            return shared.cancelled
         }
         guard !numbers.isEmpty else { return }
         for (identifier, entry) in running where numbers.contains(entry.ticket.number) {
@@ -206,11 +210,10 @@ extension EngineRunner {
 
     /// The first that waits, if there is room for it: nobody overtakes.
     private func nextTicket() -> Ticket? {
-        lock.withLock {
-            guard running.count < limits.running, let first = waiting.first, engine.hasRoom(for: first.request) else {
-                return nil
-            }
-            return waiting.removeFirst()
+        shared.withLock { shared in
+            guard running.count < limits.running, let first = shared.waiting.first, engine.hasRoom(for: first.request)
+            else { return nil }
+            return shared.waiting.removeFirst()
         }
     }
 
@@ -228,14 +231,14 @@ extension EngineRunner {
         guard engine.hasWork else { return }
         do {
             deliver(try engine.step(), at: .now)
-            lock.withLock { state.failure = nil }
+            shared.withLock { $0.load.failure = nil }
         } catch {
             let failed = running.values.map(\.ticket)
             engine.abandon()
             running.removeAll()
             let obstacle = interlude.obstacle
             // While something stands in the way no step can go well, so what it made fail must not outlast it.
-            lock.withLock { state.failure = obstacle == nil ? "\(error)" : nil }
+            shared.withLock { $0.load.failure = obstacle == nil ? "\(error)" : nil }
             fail(failed, with: obstacle.map(RunnerError.unavailable) ?? .engine("\(error)"))
         }
     }
@@ -252,9 +255,9 @@ extension EngineRunner {
     }
 
     private func takeWaiting(where isTaken: (Ticket) -> Bool) -> [Ticket] {
-        lock.withLock {
-            let taken = waiting.filter(isTaken)
-            waiting.removeAll(where: isTaken)
+        shared.withLock { shared in
+            let taken = shared.waiting.filter(isTaken)
+            shared.waiting.removeAll(where: isTaken)
             return taken
         }
     }
@@ -265,10 +268,10 @@ extension EngineRunner {
 
     private func publish() {
         let obstacle = interlude.obstacle
-        lock.withLock {
-            state.running = running.count
-            state.freePositions = engine.freePositions
-            state.obstacle = obstacle
+        shared.withLock { shared in
+            shared.load.running = running.count
+            shared.load.freePositions = engine.freePositions
+            shared.load.obstacle = obstacle
         }
     }
 

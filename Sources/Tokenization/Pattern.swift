@@ -5,8 +5,8 @@ internal import CPCRE2
 /// Safe to share: PCRE2 does not change compiled code while matching. Which characters are letters, marks and so on
 /// is a matter of the Unicode version of the installed PCRE2 (14 in 10.42): a character newer than that counts as
 /// unassigned.
-final class Pattern: @unchecked Sendable {
-    fileprivate let code: OpaquePointer
+final class Pattern: Sendable {
+    fileprivate nonisolated(unsafe) let code: OpaquePointer
 
     /// Why an expression cannot be used.
     struct CompileError: Error {

@@ -6,7 +6,7 @@ package import Wire
 ///
 /// What passes the time when nothing is due is the caller's: between threads of a real process the thread sleeps;
 /// a simulation runs its other actors and moves its clock.
-package final class InProcessExchange: Exchange, @unchecked Sendable {
+package final class InProcessExchange: Exchange, Sendable {
     /// Called when nothing is due, with the instant at which something may be. Returns after a change of the world or
     /// of the time; may return early.
     package typealias Idle = @Sendable (_ until: Instant) -> Void
@@ -17,8 +17,8 @@ package final class InProcessExchange: Exchange, @unchecked Sendable {
     private let added = Mutex<[InProcessLink]>([])
     private let isWoken = Atomic<Bool>(false)
     /// Belong to the thread that waits.
-    private var links: [InProcessLink] = []
-    private var isWaiting = false
+    private nonisolated(unsafe) var links: [InProcessLink] = []
+    private nonisolated(unsafe) var isWaiting = false
 
     /// An exchange of a simulation: `idle` makes the time pass.
     package init(time: any TimeSource, idle: @escaping Idle) {

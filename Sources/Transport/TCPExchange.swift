@@ -6,7 +6,7 @@ package import Wire
 ///
 /// `added` and the wakers are for all threads; everything else belongs to the thread that waits, which is why the
 /// class may be shared without a lock around a whole wait.
-package final class TCPExchange: Exchange, @unchecked Sendable {
+package final class TCPExchange: Exchange, Sendable {
     package struct Limits: Sendable {
         /// A frame that has begun must be here after so long a wait for it.
         package var frameCompletion: Duration = .seconds(30)
@@ -28,13 +28,13 @@ package final class TCPExchange: Exchange, @unchecked Sendable {
     private let added = Mutex<[TCPLink]>([])
     private let isWoken = Atomic<Bool>(false)
 
-    private var members: [Member] = []
-    private var polls = PollSet()
-    private var isWaiting = false
-    private var acceptsAgain = Instant(nanoseconds: 0)
+    private nonisolated(unsafe) var members: [Member] = []
+    private nonisolated(unsafe) var polls = PollSet()
+    private nonisolated(unsafe) var isWaiting = false
+    private nonisolated(unsafe) var acceptsAgain = Instant(nanoseconds: 0)
     /// Nanoseconds spent outside of `wait`, where no frame could be completed.
-    private var absence: UInt64 = 0
-    private var lastWaitEnd: Instant?
+    private nonisolated(unsafe) var absence: UInt64 = 0
+    private nonisolated(unsafe) var lastWaitEnd: Instant?
 
     /// A link and what the exchange remembers of it.
     private final class Member {

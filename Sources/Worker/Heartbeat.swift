@@ -9,9 +9,9 @@ final class Heartbeat {
     private let state = State()
 
     /// Shared with the thread.
-    private final class State: @unchecked Sendable {
+    private final class State: Sendable {
         private let condition = NSCondition()
-        private var isOver = false
+        private nonisolated(unsafe) var isOver = false
 
         /// - Returns: false once the heartbeat is over.
         func wait(for seconds: Double) -> Bool {

@@ -10,7 +10,7 @@ internal import Wire
 /// not prove the cluster secret, or says what it should not, is sent away with one log line.
 ///
 /// What the thread alone touches is not locked, which is why the class may be shared.
-final class SliceServer: @unchecked Sendable {
+final class SliceServer: Sendable {
     private enum Guest {
         case greeting(any Link, CoordinatorHandshake)
         /// Reads parts of the image.
@@ -25,7 +25,7 @@ final class SliceServer: @unchecked Sendable {
     private let logger: Logger
     private let shard: Mutex<ExpertShard>
     private let isClosed = Atomic(false)
-    private var guests: [ObjectIdentifier: Guest] = [:]
+    private nonisolated(unsafe) var guests: [ObjectIdentifier: Guest] = [:]
 
     /// Listens at once.
     /// - Parameters:

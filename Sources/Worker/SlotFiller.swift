@@ -6,7 +6,7 @@ internal import Foundation
 /// in which they came. What is released meanwhile is dropped, whether its order waits, loads or is done.
 ///
 /// The condition guards all that changes, which is why the class may be shared.
-final class SlotFiller: @unchecked Sendable {
+final class SlotFiller: Sendable {
     /// Brings slots into memory. `isWanted` says now and then which of them are still worth it.
     typealias Fill = @Sendable (_ slots: [Slot], _ isWanted: (Slot) -> Bool) throws -> [FilledSlot]
 
@@ -36,10 +36,10 @@ final class SlotFiller: @unchecked Sendable {
     private let condition = NSCondition()
     private let letGo: @Sendable (ExpertWeights) -> Void
     private let notify: @Sendable () -> Void
-    private var jobs: [Job] = []
-    private var orders: [Order] = []
-    private var nextSerial = 0
-    private var isOver = false
+    private nonisolated(unsafe) var jobs: [Job] = []
+    private nonisolated(unsafe) var orders: [Order] = []
+    private nonisolated(unsafe) var nextSerial = 0
+    private nonisolated(unsafe) var isOver = false
 
     /// - Parameters:
     ///   - letGo: gives the memory of dropped weights back, as far as more is to be done for it than to forget them.

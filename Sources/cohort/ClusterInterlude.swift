@@ -4,10 +4,10 @@ internal import Transport
 internal import Wire
 
 /// What the engine's thread does between steps when its experts are on a cluster: it is the cluster's thread too.
-final class ClusterInterlude: Interlude, @unchecked Sendable {
-    private let experts: RemoteExperts
+final class ClusterInterlude: Interlude, Sendable {
+    private nonisolated(unsafe) let experts: RemoteExperts
     private let desk: ControlDesk
-    private let board: ActivityBoard
+    private nonisolated(unsafe) let board: ActivityBoard
     private let time: any TimeSource
 
     init(_ experts: RemoteExperts, _ board: ActivityBoard, time: any TimeSource = MonotonicTime()) {

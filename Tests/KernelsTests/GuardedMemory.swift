@@ -1,9 +1,9 @@
 import Foundation
 
 /// Bytes that end where unreadable memory begins: reading past them stops the test.
-final class GuardedMemory: @unchecked Sendable {
-    let bytes: UnsafeMutableRawPointer
-    private let pages: UnsafeMutableRawPointer
+final class GuardedMemory: Sendable {
+    nonisolated(unsafe) let bytes: UnsafeMutableRawPointer
+    private nonisolated(unsafe) let pages: UnsafeMutableRawPointer
     private let mappedByteCount: Int
 
     /// - Parameter gap: readable bytes between the last byte and the end, to shift what has a fixed size.

@@ -55,7 +55,7 @@ struct RandomMatrix {
         memory.pointer(to: UInt8.self)[index / 2] |= UInt8(bits) << (index % 2 * 4)
     }
 
-    final class Owner {
+    final class Owner: Sendable {
         let memory: [GuardedMemory]
 
         init(weights: GuardedMemory, scales: GuardedMemory) {

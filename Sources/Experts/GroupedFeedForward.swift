@@ -226,7 +226,7 @@ package final class GroupedFeedForward {
         let blocks = max(1, processor.team.threads * Self.itemsPerThread / max(1, groups.count))
         for (index, group) in groups.enumerated() {
             let rows = rowCount(group.expert)
-            let block = max(Self.minimumRows, (rows + blocks - 1) / blocks)
+            let block = Processor.wholePanels(max(Self.minimumRows, (rows + blocks - 1) / blocks))
             for first in stride(from: 0, to: rows, by: block) {
                 items.append(Item(group: index, rows: first..<min(first + block, rows)))
             }

@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// What computes: an instruction set's kernels, a team of threads and the arithmetic of products.
 package struct Processor: Sendable {
     package let kernels: KernelSet
@@ -6,8 +8,6 @@ package struct Processor: Sendable {
 
     /// Blocks of a matrix for each thread, if they don't come out too small or too large: enough to level the threads.
     private static let blocksPerThread = 4
-    /// Kernels work on up to this many rows side by side.
-    private static let rowsPerGroup = 8
     private static let mostRowsPerBlock = 128
     /// Multiply-adds in a block: a microsecond or more, well above the cost of handing it out.
     private static let leastWorkPerBlock = 1 << 16
@@ -70,8 +70,15 @@ package struct Processor: Sendable {
     private func rowsPerBlock(_ matrix: WeightMatrix, inputRows: Int) -> Int {
         let even = min(matrix.rows / (team.threads * Self.blocksPerThread), Self.mostRowsPerBlock)
         let least = Self.leastWorkPerBlock / max(matrix.columns * inputRows, 1)
-        return (max(even, least) / Self.rowsPerGroup + 1) * Self.rowsPerGroup
+        return Self.wholePanels(max(even, least) + 1)
     }
+
+    /// As many rows or a few more, so that kernels have no rest.
+    package static func wholePanels(_ rows: Int) -> Int {
+        (rows + rowsPerPanel - 1) / rowsPerPanel * rowsPerPanel
+    }
+
+    private static let rowsPerPanel = COHORT_PRODUCT_ROWS
 
     private func forEachBlock(of count: Int, size: Int, _ body: (Range<Int>) -> Void) {
         team.forEach((count + size - 1) / size) { index in

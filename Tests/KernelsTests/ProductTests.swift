@@ -70,8 +70,8 @@ import Testing
                         exact += term
                         magnitude += abs(term)
                     }
-                    // A term goes through one addition per step of its lane, one per block, four in the tree.
-                    let bound = Double(columns / 16 + runs + 8) * 0x1p-24 * magnitude
+                    // A term goes through one addition per word of its lane, one per block, two at the end.
+                    let bound = Double(columns / 4 + runs + 8) * 0x1p-24 * magnitude
                     let value = Double(outputs.pointer[row * outputs.stride + n])
                     #expect(abs(value - exact) <= bound, "\(shape): [\(row), \(n)]")
                 }

@@ -42,40 +42,28 @@ static const uint8_t high_bytes_i8[128] __attribute__((aligned(64))) = {
 static const uint16_t codes_i4[32] __attribute__((aligned(64))) = {CODES_I4, CODES_I4};
 #undef CODES_I4
 
-// 64 codes, a sign and seven bits, as pairs of bf16, which holds each of them exactly: the first 32, then the others.
-INLINE void pairs_of_bytes(const void *at, const uint8_t low_table[128], const uint8_t high_table[128], lanes *first,
-                           lanes *second) {
-    // Bytes are interleaved in quarters of a register, so quarter q gets codes 8q ..< 8q + 8 and 32 + 8q ..< 40 + 8q.
-    __m512i codes = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), _mm512_loadu_si512(at));
-    __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(low_table), codes, _mm512_load_si512(low_table + 64));
-    __m512i high = _mm512_permutex2var_epi8(_mm512_load_si512(high_table), codes, _mm512_load_si512(high_table + 64));
+INLINE __m512i halves(const uint8_t *low, const uint8_t *high) {
+    __m512i first = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)low));
+    return _mm512_mask_broadcast_i64x4(first, 0xf0, _mm256_loadu_si256((const __m256i *)high));
+}
+
+// 32 codes of a byte of four rows: the first 16 of each row, then the others.
+INLINE void strip_of_bytes(uint32_t dtype, const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
+    __m512i a = halves(rows[0] + offset, rows[1] + offset), b = halves(rows[2] + offset, rows[3] + offset);
+    strip[0] = (lanes)_mm512_shuffle_i64x2(a, b, 0x88);
+    strip[1] = (lanes)_mm512_shuffle_i64x2(a, b, 0xdd);
+}
+
+// Codes are a sign and seven bits; bf16 holds each of them exactly.
+INLINE void steps_of_bytes(uint32_t dtype, const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
+    const uint8_t *lows = dtype == COHORT_I8 ? low_bytes_i8 : low_bytes;
+    const uint8_t *highs = dtype == COHORT_I8 ? high_bytes_i8 : high_bytes;
+    __m512i codes = (__m512i)strip[half];
+    __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(lows), codes, _mm512_load_si512(lows + 64));
+    __m512i high = _mm512_permutex2var_epi8(_mm512_load_si512(highs), codes, _mm512_load_si512(highs + 64));
     high = _mm512_or_si512(high, _mm512_and_si512(codes, _mm512_set1_epi8((char)0x80)));
     *first = (lanes)_mm512_unpacklo_epi8(low, high);
     *second = (lanes)_mm512_unpackhi_epi8(low, high);
-}
-
-INLINE void pairs_f8_two(const void *at, lanes *first, lanes *second) {
-    pairs_of_bytes(at, low_bytes, high_bytes, first, second);
-}
-
-INLINE void pairs_i8_two(const void *at, lanes *first, lanes *second) {
-    pairs_of_bytes(at, low_bytes_i8, high_bytes_i8, first, second);
-}
-
-INLINE lanes pairs_f8(const void *at) {
-    uint8_t padded[64] = {0};
-    lanes first, second;
-    __builtin_memcpy(padded, at, 32);
-    pairs_f8_two(padded, &first, &second);
-    return first;
-}
-
-INLINE lanes pairs_i8(const void *at) {
-    uint8_t padded[64] = {0};
-    lanes first, second;
-    __builtin_memcpy(padded, at, 32);
-    pairs_i8_two(padded, &first, &second);
-    return first;
 }
 
 // 32 INT4 codes: four in each quarter of 64 bits, brought into words of their own and looked up by their low bits.

@@ -6,9 +6,11 @@
 
 // The sums of a tile must fit the registers.
 enum {
-    GROUP_ROWS = 2, TILE_INPUTS = 2,       // products: matrix rows and input rows side by side
-    WORD_ROWS = 3, WORD_VECTORS = 2,       // attention: queries and vectors of a panel
+    TILE_QUADS = 2, TILE_INPUTS = 2,      // products: quads of matrix rows, and input rows, that meet in a panel
+    FLAT_QUADS = 2, FLAT_INPUTS = 2,      // ... that meet without one
+    TALL_QUADS = 1, TALL_INPUTS = 4,      // ... if there are more input rows
+    WORD_ROWS = 3, WORD_VECTORS = 2,     // attention: queries and vectors of a panel
 };
 
 // Up to here widening weights anew for each tile beats a panel.
-enum { FEW_INPUTS = 16, FEW_INPUTS_F8 = 4 };
+enum { FEW_INPUTS = 16, FEW_INPUTS_SCALED = 4 };

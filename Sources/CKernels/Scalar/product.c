@@ -4,23 +4,21 @@
 
 typedef float (*fma_function)(float, float, float);
 
-static float flushing_tree(const float sums[LANES]) {
-    float t[LANES];
-    memcpy(t, sums, sizeof t);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++) t[l] = flushing_fma(t[l], 1.0f, t[l + half]);
-    return t[0];
+enum { PRODUCT_LANES = 4 };
+
+static float sum_of_lanes(const float sums[PRODUCT_LANES], fma_function fused) {
+    return fused(fused(sums[0], 1.0f, sums[2]), 1.0f, fused(sums[1], 1.0f, sums[3]));
 }
 
 // The sums of the lanes over columns begin ..< end of a run.
 static void sum_run(const cohort_matrix *matrix, size_t row_offset, const cohort_rows *input, size_t input_offset,
-                    uint32_t begin, uint32_t end, bool pairs, float sums[LANES]) {
+                    uint32_t begin, uint32_t end, bool pairs, float sums[PRODUCT_LANES]) {
     uint32_t width = pairs ? 2 * LANES : LANES;
     uint32_t padded_end = begin + (end - begin + width - 1) / width * width;
-    for (int l = 0; l < LANES; l++) sums[l] = 0.0f;
+    for (int l = 0; l < PRODUCT_LANES; l++) sums[l] = 0.0f;
     for (uint32_t i = begin; i < padded_end; i++) {
         uint32_t at = pairs ? begin + ((i - begin) ^ 1) : i;  // the odd one of a pair comes first
-        uint32_t lane = (at - begin) % width / (width / LANES);
+        uint32_t lane = (at - begin) / (pairs ? 2 : 1) % PRODUCT_LANES;
         float weight = at < end ? float_of(matrix->dtype, matrix->weights, row_offset + at) : 0.0f;
         float value = at < end ? float_of(input->dtype, input->values, input_offset + at) : 0.0f;
         sums[lane] = pairs ? flushing_fma(weight, value, sums[lane]) : fmaf(weight, value, sums[lane]);
@@ -31,10 +29,10 @@ static float dot(const cohort_matrix *matrix, uint32_t row, const cohort_rows *i
     bool pairs = input->dtype == COHORT_BF16 && matrix->dtype != COHORT_F32 && matrix->dtype != COHORT_F16;
     fma_function fused = pairs ? flushing_fma : fmaf;
     size_t row_offset = row * matrix->row_stride, input_offset = input_row * input->stride;
-    float sums[LANES], totals[LANES] = {0};
+    float sums[PRODUCT_LANES], totals[PRODUCT_LANES] = {0};
     if (!matrix->scales) {
         sum_run(matrix, row_offset, input, input_offset, 0, matrix->columns, pairs, sums);
-        return pairs ? flushing_tree(sums) : tree(sums);
+        return sum_of_lanes(sums, fused);
     }
     const float *scales =
         matrix->scales + (size_t)((matrix->row_phase + row) / matrix->block_rows) * matrix->scale_stride;
@@ -43,9 +41,9 @@ static float dot(const cohort_matrix *matrix, uint32_t row, const cohort_rows *i
         end = (block + 1) * matrix->block_columns - matrix->column_phase;
         if (end > matrix->columns) end = matrix->columns;
         sum_run(matrix, row_offset, input, input_offset, begin, end, pairs, sums);
-        for (int l = 0; l < LANES; l++) totals[l] = fused(sums[l], scales[block], totals[l]);
+        for (int l = 0; l < PRODUCT_LANES; l++) totals[l] = fused(sums[l], scales[block], totals[l]);
     }
-    return pairs ? flushing_tree(totals) : tree(totals);
+    return sum_of_lanes(totals, fused);
 }
 
 void cohort_scalar_product(const cohort_matrix *matrix, uint32_t first_row, uint32_t row_count,

@@ -66,6 +66,8 @@ INLINE lanes lanes_greater(lanes a, lanes b) { return lanes_select(a > b, a, b);
 
 typedef float f32x8 __attribute__((vector_size(32)));
 typedef float f32x4 __attribute__((vector_size(16)));
+typedef uint32_t u32x4 __attribute__((vector_size(16)));
+typedef uint16_t u16x4 __attribute__((vector_size(8)));
 
 INLINE f32x4 lanes_quarters(lanes v) {
     f32x8 eight = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
@@ -79,36 +81,33 @@ INLINE float lanes_sum(lanes v) {
     return two[0] + two[1];
 }
 
-// The trees of 4 vectors at once: element r is lanes_sum of vector r.
-INLINE f32x4 lanes_sums_of_four(lanes a, lanes b, lanes c, lanes d) {
-    f32x4 t0 = lanes_quarters(a), t1 = lanes_quarters(b), t2 = lanes_quarters(c), t3 = lanes_quarters(d);
-    f32x4 low = __builtin_shufflevector(t0, t1, 0, 1, 4, 5) + __builtin_shufflevector(t0, t1, 2, 3, 6, 7);
-    f32x4 high = __builtin_shufflevector(t2, t3, 0, 1, 4, 5) + __builtin_shufflevector(t2, t3, 2, 3, 6, 7);
-    return __builtin_shufflevector(low, high, 0, 2, 4, 6) + __builtin_shufflevector(low, high, 1, 3, 5, 7);
+// Quarter q of vector r becomes quarter r of vector q.
+INLINE void turn_quarters(lanes v[4]) {
+    lanes a = __builtin_shufflevector(v[0], v[1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    lanes b = __builtin_shufflevector(v[2], v[3], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    lanes c = __builtin_shufflevector(v[0], v[1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    lanes d = __builtin_shufflevector(v[2], v[3], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    v[0] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    v[1] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    v[2] = __builtin_shufflevector(c, d, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    v[3] = __builtin_shufflevector(c, d, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
 }
 
-// The same for 16 vectors. Each level adds halves of two vectors and leaves them in one.
-INLINE lanes lanes_sums(const lanes v[LANES]) {
-    lanes halves[8], quarters[4], pairs[2];
-    for (int i = 0; i < 8; i++) {
-        lanes a = v[2 * i], b = v[2 * i + 1];
-        halves[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
-                    __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
-    }
-    for (int i = 0; i < 4; i++) {
-        lanes a = halves[2 * i], b = halves[2 * i + 1];
-        quarters[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
-                      __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-    }
-    for (int i = 0; i < 2; i++) {
-        lanes a = quarters[2 * i], b = quarters[2 * i + 1];
-        pairs[i] = __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
-                   __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-    }
-    lanes a = pairs[0], b = pairs[1];
-    lanes sums = __builtin_shufflevector(a, b, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30) +
-                 __builtin_shufflevector(a, b, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31);
-    return __builtin_shufflevector(sums, sums, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+// Of two vectors' quarters (a, b, c, d) and (e, f, g, h): (a + c, b + d, e + g, f + h).
+INLINE lanes lanes_add_halves(lanes v, lanes w) {
+    return __builtin_shufflevector(v, w, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+           __builtin_shufflevector(v, w, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+}
+
+// The trees of all quarters of up to four vectors, the first `count` of them in order.
+INLINE void store_quads(uint32_t quads, const lanes sums[4], float *output, uint32_t count) {
+    lanes v = lanes_add_halves(sums[0], sums[quads > 1 ? 1 : 0]);
+    lanes w = quads > 2 ? lanes_add_halves(sums[2], sums[3]) : v;
+    lanes trees = __builtin_shufflevector(v, w, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30) +
+                  __builtin_shufflevector(v, w, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31);
+    trees = __builtin_shufflevector(trees, trees, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    if (count == LANES) lanes_store(output, trees);
+    else lanes_store_part(output, trees, count);
 }
 
 INLINE lanes lanes_f16(const void *at) {
@@ -121,6 +120,12 @@ INLINE lanes lanes_bf16(const void *at) {
     u16x16 values;
     __builtin_memcpy(&values, at, sizeof values);
     return (lanes)(__builtin_convertvector(values, u32x16) << 16);
+}
+
+INLINE f32x4 quarter_bf16(const void *at) {
+    u16x4 values;
+    __builtin_memcpy(&values, at, sizeof values);
+    return (f32x4)(__builtin_convertvector(values, u32x4) << 16);
 }
 
 // Rounded to nearest even; NaN stays NaN.

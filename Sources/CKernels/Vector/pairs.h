@@ -17,12 +17,6 @@ INLINE lanes pairs_f8(const void *at) {
     return (lanes)((odd & 0xffff0000u) | (even >> 16));
 }
 
-// 64 codes: the first 32, then the others.
-INLINE void pairs_f8_two(const void *at, lanes *first, lanes *second) {
-    *first = pairs_f8(at);
-    *second = pairs_f8((const uint8_t *)at + 32);
-}
-
 // 32 INT8 codes as pairs of bf16, which holds each of them exactly.
 INLINE lanes pairs_i8(const void *at) {
     i16x16 codes;
@@ -30,11 +24,6 @@ INLINE lanes pairs_i8(const void *at) {
     u32x16 odd = (u32x16)lanes_i8_words(codes >> 8);
     u32x16 even = (u32x16)lanes_i8_words(codes);
     return (lanes)((odd & 0xffff0000u) | (even >> 16));
-}
-
-INLINE void pairs_i8_two(const void *at, lanes *first, lanes *second) {
-    *first = pairs_i8(at);
-    *second = pairs_i8((const uint8_t *)at + 32);
 }
 
 // 32 INT4 codes likewise.
@@ -45,4 +34,16 @@ INLINE lanes pairs_i4(const void *at) {
     u32x16 odd = (u32x16)__builtin_convertvector((codes << 24) >> 28, lanes);
     u32x16 even = (u32x16)__builtin_convertvector((codes << 28) >> 28, lanes);
     return (lanes)((odd & 0xffff0000u) | (even >> 16));
+}
+
+// 32 codes of a byte of four rows.
+INLINE void strip_of_bytes(uint32_t dtype, const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
+    for (int r = 0; r < 4; r++)
+        strip[r] = dtype == COHORT_I8 ? pairs_i8(rows[r] + offset) : pairs_f8(rows[r] + offset);
+    turn_quarters(strip);
+}
+
+INLINE void steps_of_bytes(uint32_t dtype, const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
+    *first = strip[2 * half];
+    *second = strip[2 * half + 1];
 }

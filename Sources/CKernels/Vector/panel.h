@@ -4,17 +4,20 @@
 #include "tile.h"
 
 enum {
-    PANEL_ROWS = LANES,
-    PANEL_STEPS = 16,     // with 16 rows 16 KiB: a third of a level-1 cache
-    PANEL_INPUTS = 48,    // their totals are 48 KiB
+    PANEL_QUADS = 4,
+    PANEL_ROWS = PANEL_QUADS * QUAD,
+    PANEL_STRIPS = 16,  // with 16 rows 16 KiB: a third of a level-1 cache
+    PANEL_STEPS = PANEL_STRIPS * STRIP_STEPS,
+    PANEL_INPUTS = 48,  // their totals are 12 KiB
 };
-_Static_assert(PANEL_ROWS % GROUP_ROWS == 0, "a panel is made of groups");
+_Static_assert(PANEL_ROWS == COHORT_PRODUCT_ROWS, "callers cut matrices into whole panels");
+_Static_assert(PANEL_QUADS % TILE_QUADS == 0, "a panel is made of tiles");
 
-// Some columns of some rows, widened; the rows of a step stand side by side.
+// Some columns of some rows, widened; the quads of a step stand side by side.
 struct panel {
-    lanes weights[PANEL_STEPS][PANEL_ROWS];
-    float scales[PANEL_STEPS][PANEL_ROWS];
-    struct run runs[PANEL_STEPS];
+    lanes weights[PANEL_STEPS][PANEL_QUADS];
+    lanes scales[PANEL_STRIPS][PANEL_QUADS];
+    struct run runs[PANEL_STRIPS];
     uint32_t run_count;
     bool usual;  // all runs have USUAL_COLUMNS
 };
@@ -38,51 +41,62 @@ static struct panel_rows rows_of(const cohort_matrix *matrix, uint32_t first, ui
 // Says which columns come into the next panel, as many as fit; whole blocks if there are scales. Returns where the
 // panel after it begins.
 static struct run plan_panel(struct panel *panel, enum order order, const cohort_matrix *matrix, struct run run) {
-    const uint32_t width = step_columns(order);
-    uint32_t steps = 0;
+    const uint32_t width = strip_columns(order);
+    uint32_t strips = 0;
     panel->run_count = 0;
     panel->usual = true;
     while (run.begin < run.end) {
-        uint32_t fitting = (PANEL_STEPS - steps) * width;
+        uint32_t fitting = (PANEL_STRIPS - strips) * width;
         struct run piece = run;
         if (run.end - run.begin > fitting) {
-            if (matrix->scales || steps) break;
+            if (matrix->scales || strips) break;
             piece.end = run.begin + fitting;
         }
         panel->runs[panel->run_count++] = piece;
         panel->usual = panel->usual && piece.end - piece.begin == USUAL_COLUMNS;
-        steps += (piece.end - piece.begin + width - 1) / width;
+        strips += (piece.end - piece.begin + width - 1) / width;
         if (matrix->scales) run = next_run(matrix, run);
         else run.begin = piece.end;
     }
     return run;
 }
 
-INLINE lanes *widen_run(enum order order, uint32_t dtype, const uint8_t *row, struct run run, lanes *output) {
-    const uint32_t width = step_columns(order);
+INLINE void widen_strip(enum order order, uint32_t dtype, const uint8_t *const rows[QUAD], size_t offset,
+                        lanes *output) {
+    lanes strip[STRIP_STEPS];
+    load_strip(order, dtype, rows, offset, strip);
+    for (uint32_t half = 0; half < 2; half++, output += 2 * PANEL_QUADS)
+        steps_of(order, dtype, strip, half, output, output + PANEL_QUADS);
+}
+
+// Returns where the next run's weights go.
+INLINE lanes *widen_run(enum order order, uint32_t dtype, const uint8_t *const rows[QUAD], struct run run,
+                        lanes *output) {
+    const uint32_t width = strip_columns(order);
     uint32_t column = run.begin;
-    for (; column + 2 * width <= run.end; column += 2 * width, output += 2 * PANEL_ROWS)
-        load_two_weights(order, dtype, row + bytes_of(dtype, column), output, output + PANEL_ROWS);
-    for (; column + width <= run.end; column += width, output += PANEL_ROWS)
-        *output = load_weights(order, dtype, row + bytes_of(dtype, column));
+    for (; column + width <= run.end; column += width, output += STRIP_STEPS * PANEL_QUADS)
+        widen_strip(order, dtype, rows, bytes_of(dtype, column), output);
     if (column == run.end) return output;
-    *output = load_weights_part(order, dtype, row + bytes_of(dtype, column), run.end - column);
-    return output + PANEL_ROWS;
+    uint8_t weights[QUAD][PADDED];
+    const uint8_t *padded[QUAD] = {weights[0], weights[1], weights[2], weights[3]};
+    pad_rows(rows, QUAD, bytes_of(dtype, column), bytes_of(dtype, run.end - column), weights);
+    widen_strip(order, dtype, padded, 0, output);
+    return output + STRIP_STEPS * PANEL_QUADS;
 }
 
 INLINE void widen_rows(struct panel *panel, enum order order, uint32_t dtype, const struct panel_rows *rows) {
     const struct run all = {panel->runs[0].begin, panel->runs[panel->run_count - 1].end, 0};
-    for (uint32_t r = 0; r < PANEL_ROWS; r++) {
-        lanes *output = &panel->weights[0][r];
-        // Runs of whole steps lie side by side as one long run does.
-        if (panel->usual) {
-            widen_run(order, dtype, rows->weights[r], all, output);
-        } else {
+    for (uint32_t q = 0; q < PANEL_QUADS; q++) {
+        const uint8_t *const *quad = rows->weights + q * QUAD;
+        lanes *output = &panel->weights[0][q];
+        // Runs of whole strips lie side by side as one long run does.
+        if (panel->usual) widen_run(order, dtype, quad, all, output);
+        else
             for (uint32_t i = 0; i < panel->run_count; i++)
-                output = widen_run(order, dtype, rows->weights[r], panel->runs[i], output);
-        }
+                output = widen_run(order, dtype, quad, panel->runs[i], output);
         if (!has_scales(dtype)) continue;
-        for (uint32_t i = 0; i < panel->run_count; i++) panel->scales[i][r] = rows->scales[r][panel->runs[i].block];
+        for (uint32_t i = 0; i < panel->run_count; i++)
+            panel->scales[i][q] = scales_of_quad(false, rows->scales + q * QUAD, panel->runs[i].block);
     }
 }
 
@@ -105,7 +119,7 @@ static void fill_panel(struct panel *panel, enum order order, uint32_t dtype, co
 // next rows.
 static void prefetch_panel(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t begin, uint32_t end,
                            struct run run) {
-    const uint32_t most = PANEL_STEPS * step_columns(order);
+    const uint32_t most = PANEL_STRIPS * strip_columns(order);
     const bool row_ends = run.begin == run.end;
     const uint32_t column = row_ends ? 0 : run.begin;
     const uint32_t left = matrix->columns - column;
@@ -114,68 +128,77 @@ static void prefetch_panel(enum order order, const cohort_matrix *matrix, uint32
                  bytes_of(matrix->dtype, left < most ? left : most));
 }
 
-// totals[t][r] += input row t * panel row (first + r) for a tile of input rows and a group of panel rows.
+// sums[t][q] += input row t * quad q of the panel over one run. Returns the next run's weights.
+INLINE const lanes *add_panel_run(enum order order, uint32_t inputs, uint32_t columns, const lanes *weights,
+                                  const uint8_t *input, size_t input_stride, lanes sums[MOST_INPUTS][MOST_QUADS]) {
+    const uint32_t width = strip_columns(order);
+    const uint32_t whole = columns / width * STRIP_STEPS;
+    for (uint32_t s = 0; s < whole; s++, weights += PANEL_QUADS, input += step_input_size(order))
+        add_step(order, TILE_QUADS, inputs, weights, input, input_stride, sums);
+    if (columns % width == 0) return weights;
+    uint8_t padded[MOST_INPUTS][PADDED];
+    pad_inputs(input, input_stride, inputs, columns % width * input_size(order), padded);
+    for (uint32_t s = 0; s < STRIP_STEPS; s++, weights += PANEL_QUADS)
+        add_step(order, TILE_QUADS, inputs, weights, padded[0] + s * step_input_size(order), PADDED, sums);
+    return weights;
+}
+
+// totals[t][q] += input row t * panel quad (first + q) for a tile of input rows and quads.
 INLINE void add_panel(enum order order, bool scaled, bool usual, uint32_t inputs, const struct panel *panel,
-                      uint32_t first, const uint8_t *input, size_t input_stride, lanes (*totals)[PANEL_ROWS]) {
-    const uint32_t width = step_columns(order);
+                      uint32_t first, const uint8_t *input, size_t input_stride, lanes (*totals)[PANEL_QUADS]) {
     const lanes *weights = &panel->weights[0][first];
-    lanes kept[TILE_INPUTS][GROUP_ROWS];
+    lanes kept[MOST_INPUTS][MOST_QUADS];
     const bool begins = panel->runs[0].begin == 0;
     for (uint32_t t = 0; t < inputs; t++)
-        for (uint32_t r = 0; r < GROUP_ROWS; r++) kept[t][r] = begins ? (lanes){0} : totals[t][first + r];
-    input += panel->runs[0].begin * input_size(order);
+        for (uint32_t q = 0; q < TILE_QUADS; q++) kept[t][q] = begins ? (lanes){0} : totals[t][first + q];
     for (uint32_t i = 0; i < panel->run_count; i++) {
         const uint32_t columns = usual ? USUAL_COLUMNS : panel->runs[i].end - panel->runs[i].begin;
-        lanes sums[TILE_INPUTS][GROUP_ROWS];
+        lanes sums[MOST_INPUTS][MOST_QUADS];
         for (uint32_t t = 0; t < inputs; t++)
-            for (uint32_t r = 0; r < GROUP_ROWS; r++) sums[t][r] = scaled ? (lanes){0} : kept[t][r];
-        for (uint32_t whole = columns / width; whole > 0; whole--) {
-            add_step(order, inputs, weights, input, input_stride, width, sums);
-            weights += PANEL_ROWS;
-            input += width * input_size(order);
-        }
-        if (columns % width) {
-            add_step(order, inputs, weights, input, input_stride, columns % width, sums);
-            weights += PANEL_ROWS;
-            input += columns % width * input_size(order);
-        }
-        for (uint32_t r = 0; r < GROUP_ROWS; r++) {
-            lanes scale = lanes_fill(scaled ? panel->scales[i][first + r] : 1.0f);
+            for (uint32_t q = 0; q < TILE_QUADS; q++) sums[t][q] = scaled ? (lanes){0} : kept[t][q];
+        weights = add_panel_run(
+            order, inputs, columns, weights, input + panel->runs[i].begin * input_size(order), input_stride, sums);
+        for (uint32_t q = 0; q < TILE_QUADS; q++) {
+            lanes scale = scaled ? panel->scales[i][first + q] : (lanes){0};
             for (uint32_t t = 0; t < inputs; t++)
-                kept[t][r] = scaled ? lanes_fma(sums[t][r], scale, kept[t][r]) : sums[t][r];
+                kept[t][q] = scaled ? lanes_fma(sums[t][q], scale, kept[t][q]) : sums[t][q];
         }
     }
     for (uint32_t t = 0; t < inputs; t++)
-        for (uint32_t r = 0; r < GROUP_ROWS; r++) totals[t][first + r] = kept[t][r];
+        for (uint32_t q = 0; q < TILE_QUADS; q++) totals[t][first + q] = kept[t][q];
 }
 
-// The same for `rows` panel rows.
-INLINE void add_panel_groups(enum order order, bool scaled, uint32_t inputs, const struct panel *panel, uint32_t rows,
-                             const uint8_t *input, size_t input_stride, lanes (*totals)[PANEL_ROWS]) {
-    const bool usual = scaled && panel->usual;
-    for (uint32_t r = 0; r < rows; r += GROUP_ROWS) {
-        if (usual) add_panel(order, scaled, true, inputs, panel, r, input, input_stride, totals);
-        else add_panel(order, scaled, false, inputs, panel, r, input, input_stride, totals);
+// The same for all quads of the panel.
+INLINE void add_panel_tile(enum order order, bool scaled, uint32_t inputs, const struct panel *panel,
+                           const uint8_t *input, size_t stride, lanes (*totals)[PANEL_QUADS]) {
+    for (uint32_t q = 0; q < PANEL_QUADS; q += TILE_QUADS) {
+        if (scaled && panel->usual) add_panel(order, scaled, true, inputs, panel, q, input, stride, totals);
+        else add_panel(order, scaled, false, inputs, panel, q, input, stride, totals);
     }
 }
 
-INLINE void add_panel_to_tile(enum order order, bool scaled, uint32_t inputs, const struct panel *panel, uint32_t rows,
-                              const uint8_t *input, size_t stride, lanes (*totals)[PANEL_ROWS]) {
-    if (inputs == TILE_INPUTS) add_panel_groups(order, scaled, TILE_INPUTS, panel, rows, input, stride, totals);
-    else if (inputs == 2) add_panel_groups(order, scaled, 2, panel, rows, input, stride, totals);
-    else add_panel_groups(order, scaled, 1, panel, rows, input, stride, totals);
+INLINE void add_panel_inputs(enum order order, bool scaled, uint32_t inputs, const struct panel *panel,
+                             const uint8_t *input, size_t stride, lanes (*totals)[PANEL_QUADS]) {
+    switch (inputs) {
+#define CASE(n)                                                                               \
+    case n:                                                                                   \
+        if (n <= TILE_INPUTS) add_panel_tile(order, scaled, n, panel, input, stride, totals); \
+        break;
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#undef CASE
+    }
 }
+_Static_assert(TILE_INPUTS <= 6, "every count of inputs has its case");
 
 static void add_panel_in_order(enum order order, const struct panel *panel, bool scaled, uint32_t inputs,
-                               uint32_t rows, const uint8_t *input, size_t stride, lanes (*totals)[PANEL_ROWS]) {
-    if (order == ORDER_WIDENED)
-        return add_panel_to_tile(ORDER_WIDENED, false, inputs, panel, rows, input, stride, totals);
+                               const uint8_t *input, size_t stride, lanes (*totals)[PANEL_QUADS]) {
+    if (order == ORDER_WIDENED) return add_panel_inputs(ORDER_WIDENED, false, inputs, panel, input, stride, totals);
     if (order == ORDER_PAIRS) {
-        if (scaled) return add_panel_to_tile(ORDER_PAIRS, true, inputs, panel, rows, input, stride, totals);
-        return add_panel_to_tile(ORDER_PAIRS, false, inputs, panel, rows, input, stride, totals);
+        if (scaled) return add_panel_inputs(ORDER_PAIRS, true, inputs, panel, input, stride, totals);
+        return add_panel_inputs(ORDER_PAIRS, false, inputs, panel, input, stride, totals);
     }
-    if (scaled) return add_panel_to_tile(ORDER_LANES, true, inputs, panel, rows, input, stride, totals);
-    return add_panel_to_tile(ORDER_LANES, false, inputs, panel, rows, input, stride, totals);
+    if (scaled) return add_panel_inputs(ORDER_LANES, true, inputs, panel, input, stride, totals);
+    return add_panel_inputs(ORDER_LANES, false, inputs, panel, input, stride, totals);
 }
 
 // output[t][r] = input row t * matrix row (first + r) for r < rows <= PANEL_ROWS, t < count <= PANEL_INPUTS.
@@ -184,23 +207,19 @@ static void multiply_many(enum order order, const cohort_matrix *matrix, uint32_
                           size_t output_stride) {
     const struct panel_rows sources = rows_of(matrix, first, rows);
     struct panel panel;
-    lanes totals[PANEL_INPUTS][PANEL_ROWS];
+    lanes totals[PANEL_INPUTS][PANEL_QUADS];
     for (struct run run = first_run(matrix); run.begin < run.end;) {
         run = plan_panel(&panel, order, matrix, run);
         fill_panel(&panel, order, matrix->dtype, &sources);
         uint32_t fetched = 0;
         for (uint32_t t = 0, n; t < count; t += n) {
-            n = tile_inputs(count - t);
+            n = tile_inputs(count - t, TILE_INPUTS);
             uint32_t end = rows * (t + n) / count;
             prefetch_panel(order, matrix, first, fetched, end, run);
             fetched = end;
-            add_panel_in_order(order, &panel, matrix->scales != NULL, n, rows, input + t * input_stride, input_stride,
-                               totals + t);
+            add_panel_in_order(
+                order, &panel, matrix->scales != NULL, n, input + t * input_stride, input_stride, totals + t);
         }
     }
-    for (uint32_t t = 0; t < count; t++) {
-        lanes sums = lanes_sums(totals[t]);
-        if (rows == LANES) lanes_store(output + t * output_stride, sums);
-        else lanes_store_part(output + t * output_stride, sums, rows);
-    }
+    for (uint32_t t = 0; t < count; t++) store_quads(PANEL_QUADS, totals[t], output + t * output_stride, rows);
 }

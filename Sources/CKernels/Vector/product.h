@@ -21,8 +21,8 @@ static void product_of_many(enum order order, const cohort_matrix *matrix, uint3
 
 static void product_in_order(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
                              const cohort_rows *input, float *output, size_t output_stride) {
-    const bool blocks_fit = !matrix->scales || matrix->block_columns <= PANEL_STEPS * step_columns(order);
-    const bool few = input->count <= (matrix->scales ? FEW_INPUTS_F8 : FEW_INPUTS) || !blocks_fit;
+    const bool blocks_fit = !matrix->scales || matrix->block_columns <= PANEL_STRIPS * strip_columns(order);
+    const bool few = input->count <= (matrix->scales ? FEW_INPUTS_SCALED : FEW_INPUTS) || !blocks_fit;
     (few ? product_of_few : product_of_many)(order, matrix, first, row_count, input, output, output_stride);
 }
 

@@ -1,20 +1,26 @@
-// Steps, and tiles of them: a few matrix rows times a few input rows over one run, all sums in registers.
+// Strips and steps, and tiles of them: quads of matrix rows times a few input rows over one run, all sums in registers.
 #pragma once
 
 #include "runs.h"
 
 enum order { ORDER_LANES, ORDER_WIDENED, ORDER_PAIRS };  // f32 input; bf16 input widened to f32; bf16 pairs
 
-INLINE uint32_t step_columns(enum order order) { return order == ORDER_PAIRS ? 2 * LANES : LANES; }
+// A vector holds words of four rows side by side, as many of each as a sum has lanes. A strip is four such vectors.
+enum { QUAD = 4, STRIP_STEPS = 4, MOST_QUADS = 4, MOST_INPUTS = 8 };
+
+INLINE uint32_t strip_columns(enum order order) { return order == ORDER_PAIRS ? 2 * LANES : LANES; }
 
 INLINE size_t input_size(enum order order) { return order == ORDER_LANES ? 4 : 2; }
 
+INLINE size_t step_input_size(enum order order) { return order == ORDER_WIDENED ? 8 : 16; }
+
+INLINE bool is_bytes(enum order order, uint32_t dtype) {
+    return order == ORDER_PAIRS && (dtype == COHORT_F8_E4M3 || dtype == COHORT_I8);
+}
+
+// A strip of one row.
 INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
-    if (order == ORDER_PAIRS)
-        return dtype == COHORT_BF16 ? lanes_load(at)
-               : dtype == COHORT_I8 ? pairs_i8(at)
-               : dtype == COHORT_I4 ? pairs_i4(at)
-                                    : pairs_f8(at);
+    if (order == ORDER_PAIRS) return dtype == COHORT_BF16 ? lanes_load(at) : pairs_i4(at);
     return dtype == COHORT_F32    ? lanes_load(at)
            : dtype == COHORT_F16  ? lanes_f16(at)
            : dtype == COHORT_BF16 ? lanes_bf16(at)
@@ -23,33 +29,41 @@ INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
                                   : lanes_f8(at);
 }
 
-// Two steps of bytes at once cost less than one and one.
-INLINE void load_two_weights(enum order order, uint32_t dtype, const uint8_t *at, lanes *first, lanes *second) {
-    if (order == ORDER_PAIRS && dtype == COHORT_F8_E4M3) return pairs_f8_two(at, first, second);
-    if (order == ORDER_PAIRS && dtype == COHORT_I8) return pairs_i8_two(at, first, second);
-    *first = load_weights(order, dtype, at);
-    *second = load_weights(order, dtype, at + bytes_of(dtype, step_columns(order)));
+// A strip of four rows, `offset` bytes behind their begin; codes of a byte may stay codes until they are used.
+INLINE void load_strip(enum order order, uint32_t dtype, const uint8_t *const rows[QUAD], size_t offset,
+                       lanes strip[STRIP_STEPS]) {
+    if (is_bytes(order, dtype)) return strip_of_bytes(dtype, rows, offset, strip);
+    for (uint32_t r = 0; r < QUAD; r++) strip[r] = load_weights(order, dtype, rows[r] + offset);
+    turn_quarters(strip);
 }
 
-// A step of which only `columns` are there.
-INLINE lanes load_weights_part(enum order order, uint32_t dtype, const void *at, uint32_t columns) {
-    uint8_t padded[64] = {0};
-    __builtin_memcpy(padded, at, bytes_of(dtype, columns));
-    return load_weights(order, dtype, padded);
+// Steps 2 * half and 2 * half + 1 of a strip.
+INLINE void steps_of(enum order order, uint32_t dtype, const lanes strip[STRIP_STEPS], uint32_t half, lanes *first,
+                     lanes *second) {
+    if (is_bytes(order, dtype)) return steps_of_bytes(dtype, strip, half, first, second);
+    *first = strip[2 * half];
+    *second = strip[2 * half + 1];
 }
 
-INLINE lanes load_input(enum order order, const void *at) {
-    return order == ORDER_WIDENED ? lanes_bf16(at) : lanes_load(at);
+// A step of one input row, the same for each row of a quad.
+INLINE lanes load_input(enum order order, const uint8_t *at) {
+    f32x4 words;
+    if (order == ORDER_WIDENED) words = quarter_bf16(at);
+    else __builtin_memcpy(&words, at, sizeof words);
+    return __builtin_shufflevector(words, words, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
 }
 
-INLINE lanes load_input_part(enum order order, const void *at, uint32_t columns) {
-    uint8_t padded[64] = {0};
-    __builtin_memcpy(padded, at, columns * input_size(order));
-    return load_input(order, padded);
-}
-
-INLINE lanes step(enum order order, lanes sum, lanes weights, lanes input) {
+INLINE lanes multiply_add(enum order order, lanes sum, lanes weights, lanes input) {
     return order == ORDER_PAIRS ? pairs_dot(sum, weights, input) : lanes_fma(weights, input, sum);
+}
+
+// sums[t][q] += input row t * weights[q], one step.
+INLINE void add_step(enum order order, uint32_t quads, uint32_t inputs, const lanes *weights, const uint8_t *input,
+                     size_t input_stride, lanes sums[MOST_INPUTS][MOST_QUADS]) {
+    for (uint32_t t = 0; t < inputs; t++) {
+        lanes x = load_input(order, input + t * input_stride);
+        for (uint32_t q = 0; q < quads; q++) sums[t][q] = multiply_add(order, sums[t][q], weights[q], x);
+    }
 }
 
 // The bus stands still while rows of a new group are being found: fetch them ahead.
@@ -59,57 +73,76 @@ INLINE void prefetch(const uint8_t *at, size_t count) {
 
 // What a tile multiplies: matrix rows and input rows, at the first column of a run.
 struct tile {
-    const uint8_t *rows[GROUP_ROWS];
+    const uint8_t *rows[MOST_QUADS * QUAD];
     const uint8_t *input;
     size_t input_stride;   // in bytes
     const uint8_t *ahead;  // what is to be fetched meanwhile, as many bytes as the tile reads
 };
 
-// sums[t][r] += input row t * weights[r], one step.
-INLINE void add_step(enum order order, uint32_t inputs, const lanes weights[GROUP_ROWS], const uint8_t *input,
-                     size_t input_stride, uint32_t columns, lanes sums[TILE_INPUTS][GROUP_ROWS]) {
-    for (uint32_t t = 0; t < inputs; t++) {
-        const uint8_t *at = input + t * input_stride;
-        lanes x = columns < step_columns(order) ? load_input_part(order, at, columns) : load_input(order, at);
-        for (uint32_t r = 0; r < GROUP_ROWS; r++) sums[t][r] = step(order, sums[t][r], weights[r], x);
+// sums[t][q] += input row t * quad q of the matrix rows, one strip.
+INLINE void add_strip(enum order order, uint32_t dtype, uint32_t quads, uint32_t inputs,
+                      const uint8_t *const rows[MOST_QUADS * QUAD], size_t offset, const uint8_t *input,
+                      size_t input_stride, lanes sums[MOST_INPUTS][MOST_QUADS]) {
+    lanes strips[MOST_QUADS][STRIP_STEPS], first[MOST_QUADS], second[MOST_QUADS];
+    for (uint32_t q = 0; q < quads; q++) load_strip(order, dtype, rows + q * QUAD, offset, strips[q]);
+    for (uint32_t half = 0; half < 2; half++) {
+        const uint8_t *at = input + 2 * half * step_input_size(order);
+        for (uint32_t q = 0; q < quads; q++) steps_of(order, dtype, strips[q], half, &first[q], &second[q]);
+        add_step(order, quads, inputs, first, at, input_stride, sums);
+        add_step(order, quads, inputs, second, at + step_input_size(order), input_stride, sums);
     }
 }
 
-// sums[t][r] += input row t * matrix row r over one run of `columns`. The compiler knows order, dtype and inputs.
-INLINE void add_run(enum order order, uint32_t dtype, uint32_t inputs, struct tile tile, uint32_t columns,
-                    lanes sums[TILE_INPUTS][GROUP_ROWS]) {
-    const uint32_t width = step_columns(order);
-    const size_t in_size = input_size(order);
+// A place for strips of which only some columns are there.
+enum { PADDED = 64 };
+
+// Copies the first `size` bytes of each row, zeros after them.
+INLINE void pad_rows(const uint8_t *const *rows, size_t count, size_t offset, size_t size,
+                     uint8_t padded[][PADDED]) {
+    for (size_t r = 0; r < count; r++) {
+        __builtin_memset(padded[r], 0, PADDED);
+        __builtin_memcpy(padded[r], rows[r] + offset, size);
+    }
+}
+
+INLINE void pad_inputs(const uint8_t *input, size_t input_stride, uint32_t count, size_t size,
+                       uint8_t padded[][PADDED]) {
+    for (uint32_t t = 0; t < count; t++) {
+        __builtin_memset(padded[t], 0, PADDED);
+        __builtin_memcpy(padded[t], input + t * input_stride, size);
+    }
+}
+
+// sums[t][q] += input row t * quad q of the matrix rows over one run of `columns`. The compiler knows order, dtype,
+// quads and inputs.
+INLINE void add_run(enum order order, uint32_t dtype, uint32_t quads, uint32_t inputs, struct tile tile,
+                    uint32_t columns, lanes sums[MOST_INPUTS][MOST_QUADS]) {
+    const uint32_t width = strip_columns(order), rows = quads * QUAD;
     uint32_t column = 0;
-    for (; has_scales(dtype) && column + 2 * width <= columns; column += 2 * width) {
-        lanes first[GROUP_ROWS], second[GROUP_ROWS];
-        for (uint32_t r = 0; r < GROUP_ROWS; r++) {
-            prefetch(tile.ahead + bytes_of(dtype, column * GROUP_ROWS + 2 * width * r), bytes_of(dtype, 2 * width));
-            load_two_weights(order, dtype, tile.rows[r] + bytes_of(dtype, column), &first[r], &second[r]);
-        }
-        const uint8_t *input = tile.input + column * in_size;
-        add_step(order, inputs, first, input, tile.input_stride, width, sums);
-        add_step(order, inputs, second, input + width * in_size, tile.input_stride, width, sums);
-    }
     for (; column + width <= columns; column += width) {
-        lanes w[GROUP_ROWS];
-        for (uint32_t r = 0; r < GROUP_ROWS; r++) {
-            prefetch(tile.ahead + bytes_of(dtype, column * GROUP_ROWS + width * r), bytes_of(dtype, width));
-            w[r] = load_weights(order, dtype, tile.rows[r] + bytes_of(dtype, column));
-        }
-        add_step(order, inputs, w, tile.input + column * in_size, tile.input_stride, width, sums);
+        prefetch(tile.ahead + bytes_of(dtype, column * rows), bytes_of(dtype, width * rows));
+        add_strip(order, dtype, quads, inputs, tile.rows, bytes_of(dtype, column),
+                  tile.input + column * input_size(order), tile.input_stride, sums);
     }
-    if (column < columns) {
-        lanes w[GROUP_ROWS];
-        for (uint32_t r = 0; r < GROUP_ROWS; r++)
-            w[r] = load_weights_part(
-                order, dtype, tile.rows[r] + bytes_of(dtype, column), columns - column);
-        add_step(order, inputs, w, tile.input + column * in_size, tile.input_stride, columns - column, sums);
-    }
+    if (column == columns) return;
+    uint8_t weights[MOST_QUADS * QUAD][PADDED], input[MOST_INPUTS][PADDED];
+    const uint8_t *padded[MOST_QUADS * QUAD];
+    for (uint32_t r = 0; r < rows; r++) padded[r] = weights[r];
+    pad_rows(tile.rows, rows, bytes_of(dtype, column), bytes_of(dtype, columns - column), weights);
+    pad_inputs(tile.input + column * input_size(order), tile.input_stride, inputs,
+               (columns - column) * input_size(order), input);
+    add_strip(order, dtype, quads, inputs, padded, 0, input[0], PADDED, sums);
 }
 
-// How many of the `left` input rows make the next tile: 4 are 2 + 2, else as many as there is room for.
-INLINE uint32_t tile_inputs(uint32_t left) {
-    if (left == 4 || left == 2) return 2;
-    return left < TILE_INPUTS ? left : TILE_INPUTS;
+// The scales of a quad's rows. Where rows are usual they share one.
+INLINE lanes scales_of_quad(bool usual, const float *const rows[QUAD], uint32_t block) {
+    if (usual) return lanes_fill(rows[0][block]);
+    f32x4 scales = {rows[0][block], rows[1][block], rows[2][block], rows[3][block]};
+    return __builtin_shufflevector(scales, scales, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+}
+
+// How many of the `left` input rows make the next tile: tiles are as even as can be.
+INLINE uint32_t tile_inputs(uint32_t left, uint32_t most) {
+    const uint32_t tiles = (left + most - 1) / most;
+    return (left + tiles - 1) / tiles;
 }

@@ -4,18 +4,18 @@
 // its own row of the input alone: not on how many rows a call has, nor on which of them. So there is one order of
 // reduction, written down here and followed by every table; "fma" rounds once.
 //
-// Lanes. A run of columns is cut into steps. Each of 16 lanes has one f32 sum, which starts at +0:
-//   f32 input, or F32 and F16 weights: a step is 16 columns, lane l does sum = fma(weight[l], input[l], sum);
-//   bf16 input and BF16, FP8, INT8 or INT4 weights: a step is 32 columns, lane l does
-//     sum = fma(weight[2l+1], input[2l+1], sum), then sum = fma(weight[2l], input[2l], sum). The whole product reads
-//     subnormals as zeros, and results that are subnormal after rounding become zeros, signs kept: this is what
-//     VDPBF16PS does.
-// A run's last step is filled up with columns of +0 weights and +0 inputs. Lanes are added up as a tree: l and l + 8,
-// then l and l + 4, l + 2, l + 1.
+// Products. A row's columns are runs: weights without scales are one run, those with scales have one for each block. A
+// run is a row of words, which 4 lanes take by turns; each lane has one f32 sum, which starts at +0:
+//   f32 input, or F32 and F16 weights: a word is a column, and a lane does sum = fma(weight, input, sum);
+//   bf16 input and BF16, FP8, INT8 or INT4 weights: a word is a pair of columns, and a lane does
+//     sum = fma(odd weight, odd input, sum), then the same with the even ones. The whole product reads subnormals as
+//     zeros, and results that are subnormal after rounding become zeros, signs kept: this is what VDPBF16PS does.
+// A run is filled up to a multiple of 16 words with +0 weights and +0 inputs. With scales, lane by lane
+// total = fma(sum, scale of the block, total), total starts at +0; without, the sums are the totals. The output is
+// (lane 0 + lane 2) + (lane 1 + lane 3).
 //
-// Runs. Weights without scales: the row is one run, its tree is the output. With scales: each block's columns are a
-// run; lane by lane total = fma(sum, scale of the block, total), total starts at +0, and the tree of the totals is the
-// output.
+// Other sums of a row of numbers have 16 lanes: lane l takes numbers l, l + 16, ..., and the lanes are added up as a
+// tree: l and l + 8, then l and l + 4, l + 2, l + 1.
 //
 // Quantizing. Codes are the nearest to value * (1 / scale), halves to even. FP8 and INT8: the scale brings the number
 // of the largest magnitude to the end of their range. INT4: scales are tried that bring it (if both signs have it the
@@ -98,8 +98,11 @@ typedef struct cohort_attention_sums {
 // Columns that `quantize` gives one scale to at most.
 enum { COHORT_LONGEST_GROUP = 256 };
 
+// A matrix's rows go through `product` this many at a time.
+enum { COHORT_PRODUCT_ROWS = 16 };
+
 // A span is what one call of `attend` goes through at most if the sums are to be the same for all callers.
-enum { COHORT_ATTENTION_BLOCK = 128, COHORT_ATTENTION_SPAN = 512, COHORT_PEAK_VALUES = 256 };
+enum { COHORT_ATTENTION_BLOCK = 128, COHORT_ATTENTION_SPAN = 512, COHORT_PEAK_VALUES = 512 };
 
 // Bytes of scratch that `attend` wants for so many queries.
 static inline size_t cohort_attention_scratch(uint32_t latent, uint32_t rope, uint32_t queries) {

@@ -35,7 +35,7 @@ package final class DecoderModel {
             gain: try checkpoint.vector(TensorName.finalNorm, count: config.hiddenSize), epsilon: config.normEpsilon)
         head =
             config.tiedEmbeddings
-            ? weights.held([embedding], .head)[0]
+            ? weights.held([embedding], .head, keepsOriginals: true)[0]
             : try weights.matrix(TensorName.head, rows: config.vocabularySize, columns: config.hiddenSize, .head)
         rotary = Rotary(config)
         prediction =

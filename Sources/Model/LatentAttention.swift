@@ -42,6 +42,7 @@ struct LatentAttention {
             (0..<config.headCount).map { head in
                 up.slice(rows: head * perHead + config.nopeDimension..<(head + 1) * perHead)
             }, .latentUp)
+        if values.allSatisfy({ $0.owner !== up.owner }) { checkpoint.adviseDoNotNeed(up) }
         output = try weights.matrix(
             names.output, rows: config.hiddenSize, columns: config.headCount * config.valueDimension, .output)
     }

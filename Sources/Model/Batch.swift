@@ -36,20 +36,18 @@ package struct Batch {
         let position: Int
     }
 
-    /// The runs of rows of one sequence that a tile of rows is made of.
-    func runs(in tile: Range<Int>) -> [Run] {
-        var runs: [Run] = []
+    /// Calls `body` with the runs of rows of one sequence that a tile of rows is made of.
+    func forEachRun(in tile: Range<Int>, _ body: (Run) -> Void) {
         var first = tile.lowerBound
         while first < tile.upperBound {
             let segment = rows[first].segment
             let end = rows[first..<tile.upperBound].firstIndex { $0.segment != segment } ?? tile.upperBound
-            runs.append(
+            body(
                 Run(
                     segment: segment, rows: first - tile.lowerBound..<end - tile.lowerBound,
                     position: rows[first].position))
             first = end
         }
-        return runs
     }
 
     package var rowCount: Int { rows.count }

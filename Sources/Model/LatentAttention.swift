@@ -114,14 +114,14 @@ struct LatentAttention {
     /// workspace.headOutputs [rows, heads, value] for a tile of rows.
     private func attend(_ tile: Range<Int>, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
         absorb(tile, workspace)
-        let runs = batch.runs(in: tile).map { run in
-            LatentReader.Run(
-                cache: batch.segments[run.segment].cache.view(
-                    layer: layer, latent: config.latentRank, scale: rotary.softmaxScale),
-                rows: run.rows, positions: run.position + 1)
+        workspace.runs.removeAll(keepingCapacity: true)
+        batch.forEachRun(in: tile) { run in
+            let cache = batch.segments[run.segment].cache.view(
+                layer: layer, latent: config.latentRank, scale: rotary.softmaxScale)
+            workspace.runs.append(LatentReader.Run(cache: cache, rows: run.rows, positions: run.position + 1))
         }
         let (latents, rank) = (workspace.reader.latents, config.latentRank)
-        workspace.reader.read(runs, workspace.processor) { queries in
+        workspace.reader.read(workspace.runs, workspace.processor) { queries in
             let first = queries.lowerBound * rank
             workspace.latentOperand.take(
                 latents + first, count: queries.count * rank, at: first, workspace.processor)

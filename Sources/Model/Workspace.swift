@@ -26,6 +26,7 @@ package final class Workspace {
     let queryOperand: Operand
     let reader: LatentReader
     let latentOperand: Operand
+    var runs: [LatentReader.Run] = []
 
     // Feed-forward
     let gates: AlignedBuffer<Float>

@@ -115,7 +115,7 @@ package final class LatentReader {
                 processor.kernels.attend(
                     run.cache,
                     LatentQueries(
-                        values, rowStride: rowStride, headStride: latent + rope, rows: run.rows.count,
+                        values, rowStride: rowStride, rows: run.rows.count,
                         heads: min(perItem, heads - first), positions: run.positions),
                     span: span, scratch: scratch,
                     into: place(of: span, in: spans, rows: rows).from(query, latent: latent))

@@ -83,7 +83,7 @@ import Testing
             let first = (rows.lowerBound * shape.heads + heads.lowerBound) * shape.width
             let queries = LatentQueries(
                 UnsafeRawPointer(queryMemory.bytes) + first * (shape.bf16 ? 2 : 4),
-                rowStride: shape.heads * shape.width, headStride: shape.width, rows: rows.count, heads: heads.count,
+                rowStride: shape.heads * shape.width, rows: rows.count, heads: heads.count,
                 positions: shape.positions + rows.lowerBound)
             let count = rows.count * heads.count
             let (sums, part) = (Sums(count, shape.latent, heads.count), Sums(count, shape.latent, heads.count))

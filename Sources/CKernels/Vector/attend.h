@@ -113,7 +113,8 @@ static void fill_values(const cohort_attention *attention, struct block block) {
 }
 
 INLINE const uint32_t *query_at(const cohort_attention *attention, const cohort_queries *queries, uint32_t query) {
-    size_t offset = query / queries->heads * queries->token_stride + query % queries->heads * queries->head_stride;
+    const size_t offset =
+        query / queries->heads * queries->token_stride + query % queries->heads * (size_t)width_of(attention);
     return (const uint32_t *)((const uint8_t *)queries->values + offset * value_size(attention));
 }
 
@@ -291,31 +292,27 @@ void NAME(attend)(const cohort_attention *attention, const cohort_queries *queri
     if (has_pairs(attention)) restore_mode(mode);
 }
 
-void NAME(attend_join)(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
-                       const cohort_attention_sums *part, const cohort_attention_sums *sums) {
+void NAME(attend_join)(const cohort_attention *attention, uint32_t queries, const cohort_attention_sums *part,
+                       const cohort_attention_sums *sums) {
     const uint64_t mode = has_pairs(attention) ? flush_subnormals() : 0;
-    for (uint32_t q = 0; q < tokens * heads; q++) {
-        const size_t from = q / heads * part->token_stride + q % heads, to = q / heads * sums->token_stride + q % heads;
-        if (part->totals[from] == 0.0f) continue;
-        const struct factors factors =
-            join(&sums->maxima[to], &sums->totals[to], part->maxima[from], part->totals[from]);
+    for (size_t q = 0; q < queries; q++) {
+        if (part->totals[q] == 0.0f) continue;
+        const struct factors factors = join(&sums->maxima[q], &sums->totals[q], part->maxima[q], part->totals[q]);
         for (uint32_t c = 0; c < attention->latent; c += LANES) {
+            const size_t at = q * attention->latent + c;
             const uint32_t left = attention->latent - c;
-            const lanes values = load_latents(part->latents + from * attention->latent + c, left);
-            add_latents(factors, values, sums->latents + to * attention->latent + c, left);
+            add_latents(factors, load_latents(part->latents + at, left), sums->latents + at, left);
         }
     }
     if (has_pairs(attention)) restore_mode(mode);
 }
 
-void NAME(attend_end)(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
-                      const cohort_attention_sums *sums) {
+void NAME(attend_end)(const cohort_attention *attention, uint32_t queries, const cohort_attention_sums *sums) {
     const uint64_t mode = has_pairs(attention) ? flush_subnormals() : 0;
-    for (uint32_t q = 0; q < tokens * heads; q++) {
-        const size_t at = q / heads * sums->token_stride + q % heads;
-        const float factor = 1.0f / sums->totals[at];
+    for (size_t q = 0; q < queries; q++) {
+        const float factor = 1.0f / sums->totals[q];
         for (uint32_t c = 0; c < attention->latent; c += LANES) {
-            float *latents = sums->latents + at * attention->latent + c;
+            float *latents = sums->latents + q * attention->latent + c;
             store_latents(latents, load_latents(latents, attention->latent - c) * factor, attention->latent - c);
         }
     }

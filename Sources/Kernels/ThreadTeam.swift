@@ -34,7 +34,7 @@ package final class ThreadTeam: Sendable {
     /// one of a system's pool, is to do so in `withFreeCaller`.
     package func withPinnedCaller<Result>(_ body: () throws -> Result) rethrows -> Result {
         guard let processors else { return try body() }
-        Processors.keepCaller(on: [processors[0]])
+        Processors.keepCaller(on: processors[..<1])
         defer { Processors.keepCaller(on: processors) }
         return try body()
     }

@@ -106,7 +106,7 @@ struct LatentAttention {
             rotary.rotate(
                 latent + config.latentRank, by: workspace.turns.pointer + index * config.ropeDimension)
             let row = batch.rows[index]
-            let place = batch.segments[row.segment].cache.row(layer: layer, position: row.position)
+            let place = batch.caches[row.segment].row(layer: layer, position: row.position)
             put(latent, count: cacheWidth, in: place, at: 0, workspace)
         }
     }
@@ -116,7 +116,7 @@ struct LatentAttention {
         absorb(tile, workspace)
         workspace.runs.removeAll(keepingCapacity: true)
         batch.forEachRun(in: tile) { run in
-            let cache = batch.segments[run.segment].cache.view(
+            let cache = batch.caches[run.segment].view(
                 layer: layer, latent: config.latentRank, scale: rotary.softmaxScale)
             workspace.runs.append(LatentReader.Run(cache: cache, rows: run.rows, positions: run.position + 1))
         }

@@ -32,17 +32,14 @@ struct LatentAttention {
             names.latentDown, rows: config.latentRank + config.ropeDimension, columns: config.hiddenSize, .latentDown)
         latentNorm = RMSNorm(
             gain: try checkpoint.vector(names.latentNorm, count: config.latentRank), epsilon: Self.normEpsilon)
-        let perHead = config.nopeDimension + config.valueDimension
-        let up = try checkpoint.matrix(names.latentUp, rows: config.headCount * perHead, columns: config.latentRank)
-        let config = config
-        keys = weights.held(
-            TransposedWeights.keys(of: up, heads: config.headCount, perHead: perHead, count: config.nopeDimension),
-            .latentUp)
-        values = weights.held(
-            (0..<config.headCount).map { head in
-                up.slice(rows: head * perHead + config.nopeDimension..<(head + 1) * perHead)
-            }, .latentUp)
-        if values.allSatisfy({ $0.owner !== up.owner }) { checkpoint.adviseDoNotNeed(up) }
+        let up = try checkpoint.matrix(
+            names.latentUp, rows: config.headCount * (config.nopeDimension + config.valueDimension),
+            columns: config.latentRank)
+        let projection = LatentProjection(
+            of: up, heads: config.headCount, keyRows: config.nopeDimension, valueRows: config.valueDimension)
+        checkpoint.adviseDoNotNeed(up)
+        keys = weights.held(projection.keys, .latentUp)
+        values = weights.held(projection.values, .latentUp)
         output = try weights.matrix(
             names.output, rows: config.hiddenSize, columns: config.headCount * config.valueDimension, .output)
     }

@@ -1,49 +1,86 @@
 internal import Kernels
 
-/// The memory of per-head matrices that stand transposed, in their stored dtype, with their block scales.
-final class TransposedWeights: Sendable {
-    private let weights: AlignedBuffer<UInt8>
-    private let scales: AlignedBuffer<Float>
+/// The projection out of the latent (kv_b), head by head and in memory of its own: keys stand transposed, values as
+/// they are. In the stored dtype, with the stored block scales.
+struct LatentProjection {
+    /// Per head [latent, key rows]
+    let keys: [WeightMatrix]
+    /// Per head [value rows, latent]
+    let values: [WeightMatrix]
 
-    private init(weightBytes: Int, scaleCount: Int) {
-        weights = AlignedBuffer(count: weightBytes)
-        scales = AlignedBuffer(count: scaleCount)
+    /// - Parameter matrix: [heads * (key rows + value rows), latent], the keys of a head before its values. Its weights
+    ///   are not needed any more afterwards.
+    init(of matrix: WeightMatrix, heads: Int, keyRows: Int, valueRows: Int) {
+        let perHead = keyRows + valueRows
+        precondition(matrix.rows == heads * perHead && matrix.rowPhase == 0 && matrix.columnPhase == 0)
+        let memory = Memory(of: matrix)
+        let scales = memory.transposeScales(of: matrix)
+        keys = (0..<heads).map { head in
+            let place = memory.place(ofRow: head * keyRows)
+            Self.transpose(matrix.slice(rows: head * perHead..<head * perHead + keyRows), into: place)
+            return WeightMatrix(
+                dtype: matrix.dtype, rows: matrix.columns, columns: keyRows, weights: place, scales: scales,
+                columnPhase: head * perHead, owner: memory)
+        }
+        values = (0..<heads).map { head in
+            let place = memory.place(ofRow: heads * keyRows + head * valueRows)
+            let first = head * perHead + keyRows
+            Self.copy(matrix.slice(rows: first..<first + valueRows), into: place)
+            return WeightMatrix(
+                dtype: matrix.dtype, rows: valueRows, columns: matrix.columns, weights: place, scales: matrix.scales,
+                rowPhase: first, owner: memory)
+        }
     }
 
-    /// The first `count` rows of each head of `matrix` [heads * perHead, columns], transposed: per head [columns,
-    /// count].
-    static func keys(of matrix: WeightMatrix, heads: Int, perHead: Int, count: Int) -> [WeightMatrix] {
-        precondition(matrix.rows == heads * perHead && matrix.rowPhase == 0 && matrix.columnPhase == 0)
-        let (scaleRows, scaleColumns) = scaleGrid(of: matrix)
-        let memory = TransposedWeights(
-            weightBytes: matrix.dtype.byteCount(heads * count * matrix.columns), scaleCount: scaleRows * scaleColumns)
-        let scales = matrix.scales.map { original in
-            for row in 0..<scaleRows {
-                for column in 0..<scaleColumns {
-                    memory.scales.pointer[column * scaleRows + row] = original.values[row * original.stride + column]
+    /// What all heads' matrices stand in.
+    private final class Memory: Sendable {
+        private let weights: AlignedBuffer<UInt8>
+        private let scales: AlignedBuffer<Float>
+        private let rowByteCount: Int
+        private let grid: (rows: Int, columns: Int)
+        /// Keeps the scales of values.
+        private let original: any AnyObject & Sendable
+
+        init(of matrix: WeightMatrix) {
+            rowByteCount = matrix.dtype.byteCount(matrix.columns)
+            grid = Self.scaleGrid(of: matrix)
+            weights = AlignedBuffer(count: matrix.rows * rowByteCount)
+            scales = AlignedBuffer(count: grid.rows * grid.columns)
+            original = matrix.owner
+        }
+
+        /// Where so many rows of the matrix end.
+        func place(ofRow row: Int) -> UnsafeMutableRawPointer {
+            UnsafeMutableRawPointer(weights.pointer + row * rowByteCount)
+        }
+
+        func transposeScales(of matrix: WeightMatrix) -> BlockScales? {
+            guard let stored = matrix.scales else { return nil }
+            for row in 0..<grid.rows {
+                for column in 0..<grid.columns {
+                    scales.pointer[column * grid.rows + row] = stored.values[row * stored.stride + column]
                 }
             }
             return BlockScales(
-                values: UnsafePointer(memory.scales.pointer), stride: scaleRows, blockRows: original.blockColumns,
-                blockColumns: original.blockRows)
+                values: scales.pointer, stride: grid.rows, blockRows: stored.blockColumns,
+                blockColumns: stored.blockRows)
         }
-        return (0..<heads).map { head in
-            let place =
-                UnsafeMutableRawPointer(memory.weights.pointer)
-                + matrix.dtype.byteCount(head * count * matrix.columns)
-            transpose(matrix.slice(rows: head * perHead..<head * perHead + count), into: place)
-            return WeightMatrix(
-                dtype: matrix.dtype, rows: matrix.columns, columns: count, weights: UnsafeRawPointer(place),
-                scales: scales, columnPhase: head * perHead, owner: memory)
+
+        private static func scaleGrid(of matrix: WeightMatrix) -> (rows: Int, columns: Int) {
+            guard let scales = matrix.scales else { return (0, 0) }
+            return (
+                (matrix.rows + scales.blockRows - 1) / scales.blockRows,
+                (matrix.columns + scales.blockColumns - 1) / scales.blockColumns
+            )
         }
     }
 
-    private static func scaleGrid(of matrix: WeightMatrix) -> (rows: Int, columns: Int) {
-        guard let scales = matrix.scales else { return (0, 0) }
-        return (
-            (matrix.rows + scales.blockRows - 1) / scales.blockRows,
-            (matrix.columns + scales.blockColumns - 1) / scales.blockColumns
-        )
+    private static func copy(_ matrix: WeightMatrix, into place: UnsafeMutableRawPointer) {
+        let byteCount = matrix.dtype.byteCount(matrix.columns)
+        for row in 0..<matrix.rows {
+            (place + row * byteCount).copyMemory(
+                from: matrix.weights + matrix.dtype.byteCount(row * matrix.rowStride), byteCount: byteCount)
+        }
     }
 
     private static func transpose(_ matrix: WeightMatrix, into place: UnsafeMutableRawPointer) {

@@ -11,11 +11,13 @@ import Testing
         "kv_lora_rank": 256, "vocab_size": 4096, "tie_word_embeddings": true,
     ]
 
-    @Test("nothing of the latent's projection stays once keys and values are converted")
-    func latentProjection() throws {
+    @Test(
+        "nothing of the stored projection of the latent stays once heads have theirs, converted or not",
+        arguments: [nil, HeldDType.int8])
+    func latentProjection(dtype: HeldDType?) throws {
         let wide = try WideModel(experts: 4, fields: Self.fields)
         defer { wide.remove() }
-        let model = try DecoderModel(from: wide.checkpoint, as: .int8)
+        let model = try DecoderModel(from: wide.checkpoint, as: dtype)
         try withExtendedLifetime(model) {
             for layer in 0..<wide.checkpoint.config.layerCount {
                 let stored = try wide.checkpoint.matrix(

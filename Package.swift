@@ -76,7 +76,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["Checkpoint", "Cluster", "Serving"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Checkpoint", "Cluster", "Kernels", "Serving"],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .tests(
             "BenchTests",

@@ -8,9 +8,9 @@
                                   const cohort_rows *input, float *output, size_t output_stride);                     \
     void cohort_##table##_attend(const cohort_attention *attention, const cohort_queries *queries, uint32_t first,    \
                                  uint32_t end, void *scratch, const cohort_attention_sums *sums);                     \
-    void cohort_##table##_attend_join(const cohort_attention *attention, uint32_t tokens, uint32_t heads,             \
+    void cohort_##table##_attend_join(const cohort_attention *attention, uint32_t queries,                            \
                                       const cohort_attention_sums *part, const cohort_attention_sums *sums);          \
-    void cohort_##table##_attend_end(const cohort_attention *attention, uint32_t tokens, uint32_t heads,              \
+    void cohort_##table##_attend_end(const cohort_attention *attention, uint32_t queries,                             \
                                      const cohort_attention_sums *sums);                                              \
     void cohort_##table##_rms_norm(const float *input, const float *gain, float epsilon, uint32_t count,              \
                                    float *output);                                                                    \

@@ -1,3 +1,4 @@
+internal import Foundation
 package import Kernels
 
 /// How far a model's matrices are from the stored ones once they are held as something else: the numbers that
@@ -14,6 +15,10 @@ package struct HeldReport: Sendable, Encodable {
         package internal(set) var relativeRMSError = 0.0
         /// The largest difference of a matrix's weights over its largest weight.
         package internal(set) var largestRelativeError = 0.0
+        /// Weights that are no finite numbers once they are held so; errors are those of the others.
+        package internal(set) var brokenWeights = 0
+        /// The first matrix with such weights.
+        package internal(set) var firstBroken: String?
     }
 
     package let groups: [Group]
@@ -50,6 +55,10 @@ package struct HeldReport: Sendable, Encodable {
             groups[index].group.relativeRMSError = groups[index].error.relativeRMS
             groups[index].group.largestRelativeError = max(
                 groups[index].group.largestRelativeError, error.relativeMaximum)
+            groups[index].group.brokenWeights += error.brokenCount
+            if error.brokenCount > 0, groups[index].group.firstBroken == nil {
+                groups[index].group.firstBroken = spec.name
+            }
             done += spec.byteCount
             progress(done, total)
         }
@@ -57,7 +66,9 @@ package struct HeldReport: Sendable, Encodable {
     }
 
     /// As aligned plain text, lines ending with a newline.
-    package var text: String {
+    package var text: String { table + groups.compactMap(Self.warning).joined() }
+
+    private var table: String {
         let header = ["", "held as", "matrices", "bytes stored", "bytes held", "RMS error", "largest error"]
         return CheckpointReport.table(
             [header]
@@ -70,9 +81,11 @@ package struct HeldReport: Sendable, Encodable {
                 })
     }
 
-    private static func percent(_ share: Double) -> String {
-        let thousandths = Int((share * 100_000).rounded())
-        let fraction = String(thousandths % 1000)
-        return "\(thousandths / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction + " %"
+    private static func warning(_ group: Group) -> String? {
+        guard let first = group.firstBroken else { return nil }
+        return "\(group.role), \(group.dtype): \(CheckpointReport.grouped(group.brokenWeights)) weights are no finite "
+            + "numbers, first in \(first): its file may be damaged, fetch it again\n"
     }
+
+    private static func percent(_ share: Double) -> String { String(format: "%.3f %%", share * 100) }
 }

@@ -23,7 +23,7 @@ package struct ModelConfig: Equatable, Sendable {
     package let headCount: Int
     /// q_lora_rank; nil means one full query projection.
     package let queryRank: Int?
-    /// kv_lora_rank: width of the cached latent.
+    /// kv_lora_rank: width of the cached latent, even.
     package let latentRank: Int
     /// qk_nope_head_dim
     package let nopeDimension: Int
@@ -228,6 +228,11 @@ extension ModelConfig {
         }
         guard ropeDimension.isMultiple(of: 2) else {
             throw fields.error(.invalid, "qk_rope_head_dim", "is \(ropeDimension), but rotation needs pairs")
+        }
+        guard latentRank.isMultiple(of: 2) else {
+            throw fields.error(
+                .unsupported, "kv_lora_rank", "is \(latentRank), but the latent cache is read in pairs",
+                remedy: "use a model with an even kv_lora_rank")
         }
         guard expertLayers.count + mtpLayerCount <= Limit.expertSlots / expertCount else {
             throw fields.error(

@@ -47,9 +47,12 @@ extension RemoteExperts {
         case .admitted, .refuse: break
         case .reply(let ticket, let reply):
             showPicture(isUrgent: true)
-            commands.removeValue(forKey: ticket)?(reply)
+            let answer = commands.removeValue(forKey: ticket)
+            processor.team.withFreeCaller { answer?(reply) }
         case .plan(let revision, let request, let policy, let input):
-            planner(policy, request, input) { [desk] in desk.post(.planned(revision: revision, $0)) }
+            processor.team.withFreeCaller {
+                planner(policy, request, input) { [desk] in desk.post(.planned(revision: revision, $0)) }
+            }
         case .fill(let number, let fill): order(number, fill)
         case .free(let worker, let slots):
             order(worker) { try $0.send(.release(SlotRelease(slots: Assignment.SlotGroup.groups(of: slots)))) }

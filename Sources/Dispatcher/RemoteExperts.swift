@@ -46,7 +46,7 @@ package final class RemoteExperts: RoutedExperts {
     let sliceBytes: [Int]
     let maximumAnswers: Int
     private let sum: AnswerSum
-    private let processor: Processor
+    let processor: Processor
     private let encoder: RowEncoder
     private let lastLayer: Int
     var roster: Roster

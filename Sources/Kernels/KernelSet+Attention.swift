@@ -4,21 +4,17 @@ internal import CKernels
 package struct LatentQueries {
     /// [rows, heads, latent + rope] values of the cache's dtype, 4-byte aligned.
     package let values: UnsafeRawPointer
-    /// Values from one row to the next, and from one head to the next; even for bf16.
+    /// Values from one row to the next; even for bf16.
     package let rowStride: Int
-    package let headStride: Int
     package let rows: Int
     package let heads: Int
     /// The first row attends to positions 0 ..< positions, the next to one more, and so on.
     package let positions: Int
 
-    package init(
-        _ values: UnsafeRawPointer, rowStride: Int, headStride: Int, rows: Int, heads: Int, positions: Int
-    ) {
+    package init(_ values: UnsafeRawPointer, rowStride: Int, rows: Int, heads: Int, positions: Int) {
         precondition(positions > 0, "a row attends at least to itself")
         self.values = values
         self.rowStride = rowStride
-        self.headStride = headStride
         self.rows = rows
         self.heads = heads
         self.positions = positions
@@ -73,8 +69,8 @@ extension KernelSet {
     ) {
         var attention = cache.table
         var rows = cohort_queries(
-            values: queries.values, token_stride: queries.rowStride, head_stride: queries.headStride,
-            tokens: UInt32(queries.rows), heads: UInt32(queries.heads), positions: UInt32(queries.positions))
+            values: queries.values, token_stride: queries.rowStride, tokens: UInt32(queries.rows),
+            heads: UInt32(queries.heads), positions: UInt32(queries.positions))
         var table = sums.table
         let first = UInt32(span * Self.spanPositions)
         self.table.attend(&attention, &rows, first, first + UInt32(Self.spanPositions), scratch, &table)
@@ -84,13 +80,13 @@ extension KernelSet {
     package func join(_ part: LatentSums, to sums: LatentSums, queries: Int, _ cache: LatentCacheView) {
         var attention = cache.table
         var (part, sums) = (part.table, sums.table)
-        table.attend_join(&attention, 1, UInt32(queries), &part, &sums)
+        table.attend_join(&attention, UInt32(queries), &part, &sums)
     }
 
     /// Divides the latents of one row's queries by the weights: what the queries attended to, on the average.
     package func end(_ sums: LatentSums, queries: Int, _ cache: LatentCacheView) {
         var attention = cache.table
         var sums = sums.table
-        table.attend_end(&attention, 1, UInt32(queries), &sums)
+        table.attend_end(&attention, UInt32(queries), &sums)
     }
 }

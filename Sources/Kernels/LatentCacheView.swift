@@ -6,6 +6,14 @@ package struct LatentCacheView {
         case f32
         case bf16
 
+        /// What a cache holds that products of this arithmetic write and read.
+        package init(_ compute: Compute) {
+            switch compute {
+            case .f32: self = .f32
+            case .fast: self = .bf16
+            }
+        }
+
         package var byteSize: Int { self == .f32 ? 4 : 2 }
     }
 

@@ -76,7 +76,7 @@ package final class LatentReader {
     package func read(_ runs: [Run], _ processor: Processor, finished: (Range<Int>) -> Void) {
         cut(runs)
         let rows = runs.last?.rows.upperBound ?? 0
-        let spanCount = runs.map(\.spanCount).max() ?? 0
+        let spanCount = runs.lazy.map(\.spanCount).max() ?? 0
         let round = max(1, Self.mostQueries / max(rows * heads, 1))
         for first in stride(from: 0, to: spanCount, by: round) {
             let spans = first..<min(first + round, spanCount)
@@ -115,7 +115,7 @@ package final class LatentReader {
                 processor.kernels.attend(
                     run.cache,
                     LatentQueries(
-                        values, rowStride: rowStride, headStride: latent + rope, rows: run.rows.count,
+                        values, rowStride: rowStride, rows: run.rows.count,
                         heads: min(perItem, heads - first), positions: run.positions),
                     span: span, scratch: scratch,
                     into: place(of: span, in: spans, rows: rows).from(query, latent: latent))

@@ -26,8 +26,10 @@ package enum Processors {
 
     /// Keeps the calling thread, and those that it starts, on some processors. A system that refuses is obeyed: it is
     /// for speed alone.
-    package static func keepCaller(on processors: [Int]) {
-        let numbers = processors.map { UInt32($0) }
-        _ = cohort_keep_caller(numbers, numbers.count)
+    package static func keepCaller(on processors: some Collection<Int>) {
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: processors.count) { numbers in
+            for (index, processor) in processors.enumerated() { numbers[index] = UInt32(processor) }
+            _ = cohort_keep_caller(numbers.baseAddress, processors.count)
+        }
     }
 }

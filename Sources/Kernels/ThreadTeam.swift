@@ -30,11 +30,23 @@ package final class ThreadTeam: Sendable {
     }
 
     /// Keeps the caller of loops on the processor that the team's other threads leave free while `body` runs: where the
-    /// system lets it share one with them, every loop takes twice its time.
+    /// system lets it share one with them, every loop takes twice its time. What may start a thread in `body`, be it
+    /// one of a system's pool, is to do so in `withFreeCaller`.
     package func withPinnedCaller<Result>(_ body: () throws -> Result) rethrows -> Result {
         guard let processors else { return try body() }
-        Processors.keepCaller(on: [processors[0]])
+        Processors.keepCaller(on: processors[..<1])
         defer { Processors.keepCaller(on: processors) }
+        return try body()
+    }
+
+    /// Lets the caller run wherever the team's process may while `body` runs, pinned or not: threads inherit where they
+    /// may run from the one that starts them, and those that a pinned caller started would share its processor with it
+    /// for ever.
+    package func withFreeCaller<Result>(_ body: () throws -> Result) rethrows -> Result {
+        guard let processors else { return try body() }
+        let own = Processors.allowed()
+        Processors.keepCaller(on: processors)
+        defer { Processors.keepCaller(on: own) }
         return try body()
     }
 

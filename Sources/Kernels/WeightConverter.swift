@@ -4,27 +4,43 @@ package struct WeightConverter: Sendable {
     private let kernels: KernelSet
     private let team: ThreadTeam
 
-    /// - Parameter kernels: the best that this machine can run if nil.
-    package init(team: ThreadTeam, kernels: KernelSet? = nil) {
-        self.kernels = kernels ?? KernelSet.available()[0]
+    package init(team: ThreadTeam) {
+        kernels = KernelSet.available()[0]
         self.team = team
     }
 
     /// The matrices as `held`, in memory of their own; those that are of that dtype already stay as they are.
-    /// - Parameter release: called with each matrix that is not needed any more, before the next one is touched.
+    /// - Parameter release: called with each matrix that is not needed any more, once all are converted.
     package func convert(
         _ matrices: [WeightMatrix], to held: HeldDType, release: (WeightMatrix) -> Void = { _ in }
     ) -> [WeightMatrix] {
-        let places = Places(of: matrices.filter { $0.dtype != held.dtype }, held)
+        let originals = matrices.filter { $0.dtype != held.dtype }
+        let places = Places(of: originals, held)
         let slab = AlignedBuffer<UInt8>(count: places.byteCount)
         slab.populate(on: team)
-        var next = places.all.makeIterator()
-        return matrices.map { matrix in
-            guard matrix.dtype != held.dtype, let place = next.next() else { return matrix }
-            let part = SlabPart(slab, place)
-            convert(matrix, to: held, part)
-            release(matrix)
-            return part.matrix(like: matrix, held)
+        let parts = places.all.map { SlabPart(slab, $0) }
+        let blocks = Self.blocks(of: originals)
+        team.forEach(blocks.count) { index in
+            let block = blocks[index]
+            convert(block.rows, of: originals[block.matrix], to: held, parts[block.matrix])
+        }
+        for original in originals { release(original) }
+        var made = zip(originals, parts).map { $1.matrix(like: $0, held) }.makeIterator()
+        return matrices.map { $0.dtype == held.dtype ? $0 : made.next() ?? $0 }
+    }
+
+    /// Rows of one of the matrices that are converted: a thread's work.
+    private struct Block {
+        let matrix: Int
+        let rows: Range<Int>
+    }
+
+    private static func blocks(of matrices: [WeightMatrix]) -> [Block] {
+        matrices.enumerated().flatMap { index, matrix in
+            let size = max(1, valuesPerBlock / max(matrix.columns, 1))
+            return stride(from: 0, to: matrix.rows, by: size).map { first in
+                Block(matrix: index, rows: first..<min(first + size, matrix.rows))
+            }
         }
     }
 
@@ -42,23 +58,20 @@ package struct WeightConverter: Sendable {
         }
     }
 
-    private func convert(_ matrix: WeightMatrix, to held: HeldDType, _ part: SlabPart) {
-        let rowsPerBlock = max(1, Self.valuesPerBlock / max(matrix.columns, 1))
+    private func convert(_ rows: Range<Int>, of matrix: WeightMatrix, to held: HeldDType, _ part: SlabPart) {
         let codes = held.dtype.byteCount(matrix.columns)
         let scales = held.scales(columns: matrix.columns)
         let scalePlace = part.scales(rows: matrix.rows, columns: matrix.columns, held)
-        team.forEach((matrix.rows + rowsPerBlock - 1) / rowsPerBlock) { block in
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: matrix.columns) { values in
-                guard let values = values.baseAddress else { return }
-                for row in block * rowsPerBlock..<min((block + 1) * rowsPerBlock, matrix.rows) {
-                    kernels.widenRow(matrix, row: row, into: values)
-                    let place = part.start + row * codes
-                    if held == .bf16 {
-                        kernels.narrow(values, count: matrix.columns, into: place.assumingMemoryBound(to: UInt16.self))
-                    } else {
-                        kernels.quantize(
-                            values, count: matrix.columns, to: held, into: place, scales: scalePlace + row * scales)
-                    }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: matrix.columns) { values in
+            guard let values = values.baseAddress else { return }
+            for row in rows {
+                kernels.widenRow(matrix, row: row, into: values)
+                let place = part.start + row * codes
+                if held == .bf16 {
+                    kernels.narrow(values, count: matrix.columns, into: place.assumingMemoryBound(to: UInt16.self))
+                } else {
+                    kernels.quantize(
+                        values, count: matrix.columns, to: held, into: place, scales: scalePlace + row * scales)
                 }
             }
         }

@@ -1,5 +1,8 @@
-/// How far matrices are from those they were made of.
+/// How far matrices are from those they were made of: over the weights that are finite numbers on both sides, and how
+/// many are not.
 package struct WeightError: Sendable {
+    /// Weights that are no finite numbers as they are held. One that is not takes the others of its group with it.
+    package private(set) var brokenCount = 0
     private var squaredDifferences = 0.0
     private var squaredWeights = 0.0
     /// The largest magnitudes.
@@ -9,9 +12,9 @@ package struct WeightError: Sendable {
     package init() {}
 
     /// Of one matrix [rows, columns] against the one it was made of.
-    package init(of made: WeightMatrix, against original: WeightMatrix, team: ThreadTeam, kernels: KernelSet? = nil) {
+    package init(of made: WeightMatrix, against original: WeightMatrix, team: ThreadTeam) {
         precondition(made.rows == original.rows && made.columns == original.columns)
-        let kernels = kernels ?? KernelSet.available()[0]
+        let kernels = KernelSet.available()[0]
         var rows = [WeightError](repeating: WeightError(), count: made.rows)
         rows.withUnsafeMutableBufferPointer { rows in
             guard let rows = rows.baseAddress else { return }
@@ -34,6 +37,7 @@ package struct WeightError: Sendable {
     package var relativeMaximum: Double { weight > 0 ? Double(difference / weight) : 0 }
 
     package mutating func add(_ other: WeightError) {
+        brokenCount += other.brokenCount
         squaredDifferences += other.squaredDifferences
         squaredWeights += other.squaredWeights
         difference = max(difference, other.difference)
@@ -41,6 +45,10 @@ package struct WeightError: Sendable {
     }
 
     private mutating func note(_ value: Float, of original: Float) {
+        guard value.isFinite, original.isFinite else {
+            brokenCount += 1
+            return
+        }
         let error = value - original
         squaredDifferences += Double(error) * Double(error)
         squaredWeights += Double(original) * Double(original)

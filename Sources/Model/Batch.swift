@@ -1,11 +1,12 @@
 /// The tokens of one forward pass: rows of one or more sequences, each a run of consecutive positions.
 package struct Batch {
+    /// Tokens at consecutive positions of one sequence.
     package struct Segment {
-        package let cache: LatentCache
-        package let tokens: [Int]
-        package let firstPosition: Int
+        let cache: LatentCache
+        let tokens: ArraySlice<Int>
+        let firstPosition: Int
 
-        package init(cache: LatentCache, tokens: [Int], firstPosition: Int) {
+        package init(cache: LatentCache, tokens: ArraySlice<Int>, firstPosition: Int) {
             self.cache = cache
             self.tokens = tokens
             self.firstPosition = firstPosition
@@ -16,16 +17,23 @@ package struct Batch {
     struct Row {
         let segment: Int
         let position: Int
+        let token: Int
     }
 
-    package let segments: [Segment]
+    /// Of each segment.
+    let caches: [LatentCache]
     let rows: [Row]
 
     package init(_ segments: [Segment]) {
-        self.segments = segments
-        rows = segments.enumerated().flatMap { index, segment in
-            segment.tokens.indices.map { Row(segment: index, position: segment.firstPosition + $0) }
+        caches = segments.map(\.cache)
+        var rows: [Row] = []
+        rows.reserveCapacity(segments.reduce(0) { $0 + $1.tokens.count })
+        for (index, segment) in segments.enumerated() {
+            for (offset, token) in segment.tokens.enumerated() {
+                rows.append(Row(segment: index, position: segment.firstPosition + offset, token: token))
+            }
         }
+        self.rows = rows
     }
 
     /// Rows of one sequence, and the position of the first.
@@ -36,29 +44,19 @@ package struct Batch {
         let position: Int
     }
 
-    /// The runs of rows of one sequence that a tile of rows is made of.
-    func runs(in tile: Range<Int>) -> [Run] {
-        var runs: [Run] = []
+    /// Calls `body` with the runs of rows of one sequence that a tile of rows is made of.
+    func forEachRun(in tile: Range<Int>, _ body: (Run) -> Void) {
         var first = tile.lowerBound
         while first < tile.upperBound {
             let segment = rows[first].segment
             let end = rows[first..<tile.upperBound].firstIndex { $0.segment != segment } ?? tile.upperBound
-            runs.append(
+            body(
                 Run(
                     segment: segment, rows: first - tile.lowerBound..<end - tile.lowerBound,
                     position: rows[first].position))
             first = end
         }
-        return runs
     }
 
     package var rowCount: Int { rows.count }
-    package var tokens: [Int] { segments.flatMap(\.tokens) }
-
-    /// Makes room in every sequence's cache.
-    package func reserve() throws(CacheError) {
-        for segment in segments {
-            try segment.cache.reserve(segment.firstPosition + segment.tokens.count)
-        }
-    }
 }

@@ -35,7 +35,7 @@ package final class DecoderModel {
             gain: try checkpoint.vector(TensorName.finalNorm, count: config.hiddenSize), epsilon: config.normEpsilon)
         head =
             config.tiedEmbeddings
-            ? weights.held([embedding], .head)[0]
+            ? weights.held([embedding], .head, keepsOriginals: true)[0]
             : try weights.matrix(TensorName.head, rows: config.vocabularySize, columns: config.hiddenSize, .head)
         rotary = Rotary(config)
         prediction =
@@ -51,9 +51,9 @@ package final class DecoderModel {
     package func begin(
         _ batch: Batch, _ workspace: Workspace, observe: @escaping (Int, Routing) -> Void = { _, _ in }
     ) -> ForwardPass {
-        for (row, token) in batch.tokens.enumerated() {
+        for (index, row) in batch.rows.enumerated() {
             workspace.processor.kernels.widenRow(
-                embedding, row: token, into: workspace.residual.pointer + row * config.hiddenSize)
+                embedding, row: row.token, into: workspace.residual.pointer + index * config.hiddenSize)
         }
         return ForwardPass(batch: batch, layers: layers[...], rotary: rotary, workspace: workspace) {
             observe($0.index, $1)

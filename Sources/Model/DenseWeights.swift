@@ -35,8 +35,9 @@ struct DenseWeights {
     }
 
     /// Matrices that were made of a part's.
-    func held(_ matrices: [WeightMatrix], _ part: TensorSpec.Part) -> [WeightMatrix] {
+    /// - Parameter keepsOriginals: they are read beside what is made of them.
+    func held(_ matrices: [WeightMatrix], _ part: TensorSpec.Part, keepsOriginals: Bool = false) -> [WeightMatrix] {
         guard let dtype = HeldDTypes.dense(dtype, part) else { return matrices }
-        return converter.convert(matrices, to: dtype, release: checkpoint.adviseDoNotNeed)
+        return converter.convert(matrices, to: dtype) { if !keepsOriginals { checkpoint.adviseDoNotNeed($0) } }
     }
 }

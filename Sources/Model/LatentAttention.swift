@@ -32,16 +32,14 @@ struct LatentAttention {
             names.latentDown, rows: config.latentRank + config.ropeDimension, columns: config.hiddenSize, .latentDown)
         latentNorm = RMSNorm(
             gain: try checkpoint.vector(names.latentNorm, count: config.latentRank), epsilon: Self.normEpsilon)
-        let perHead = config.nopeDimension + config.valueDimension
-        let up = try checkpoint.matrix(names.latentUp, rows: config.headCount * perHead, columns: config.latentRank)
-        let config = config
-        keys = weights.held(
-            TransposedWeights.keys(of: up, heads: config.headCount, perHead: perHead, count: config.nopeDimension),
-            .latentUp)
-        values = weights.held(
-            (0..<config.headCount).map { head in
-                up.slice(rows: head * perHead + config.nopeDimension..<(head + 1) * perHead)
-            }, .latentUp)
+        let up = try checkpoint.matrix(
+            names.latentUp, rows: config.headCount * (config.nopeDimension + config.valueDimension),
+            columns: config.latentRank)
+        let projection = LatentProjection(
+            of: up, heads: config.headCount, keyRows: config.nopeDimension, valueRows: config.valueDimension)
+        checkpoint.adviseDoNotNeed(up)
+        keys = weights.held(projection.keys, .latentUp)
+        values = weights.held(projection.values, .latentUp)
         output = try weights.matrix(
             names.output, rows: config.hiddenSize, columns: config.headCount * config.valueDimension, .output)
     }
@@ -105,7 +103,7 @@ struct LatentAttention {
             rotary.rotate(
                 latent + config.latentRank, by: workspace.turns.pointer + index * config.ropeDimension)
             let row = batch.rows[index]
-            let place = batch.segments[row.segment].cache.row(layer: layer, position: row.position)
+            let place = batch.caches[row.segment].row(layer: layer, position: row.position)
             put(latent, count: cacheWidth, in: place, at: 0, workspace)
         }
     }
@@ -113,14 +111,14 @@ struct LatentAttention {
     /// workspace.headOutputs [rows, heads, value] for a tile of rows.
     private func attend(_ tile: Range<Int>, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
         absorb(tile, workspace)
-        let runs = batch.runs(in: tile).map { run in
-            LatentReader.Run(
-                cache: batch.segments[run.segment].cache.view(
-                    layer: layer, latent: config.latentRank, scale: rotary.softmaxScale),
-                rows: run.rows, positions: run.position + 1)
+        workspace.runs.removeAll(keepingCapacity: true)
+        batch.forEachRun(in: tile) { run in
+            let cache = batch.caches[run.segment].view(
+                layer: layer, latent: config.latentRank, scale: rotary.softmaxScale)
+            workspace.runs.append(LatentReader.Run(cache: cache, rows: run.rows, positions: run.position + 1))
         }
         let (latents, rank) = (workspace.reader.latents, config.latentRank)
-        workspace.reader.read(runs, workspace.processor) { queries in
+        workspace.reader.read(workspace.runs, workspace.processor) { queries in
             let first = queries.lowerBound * rank
             workspace.latentOperand.take(
                 latents + first, count: queries.count * rank, at: first, workspace.processor)

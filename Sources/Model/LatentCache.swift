@@ -4,7 +4,7 @@ package import Kernels
 package final class CachePool {
     package let layerCount: Int
     package let width: Int
-    package let isNarrow: Bool
+    package let dtype: LatentCacheView.DType
     package let maximumPages: Int
     private var free: [AlignedBuffer<UInt8>] = []
     private var made = 0
@@ -16,20 +16,22 @@ package final class CachePool {
     package init(layerCount: Int, width: Int, compute: Compute, maximumPositions: Int) {
         self.layerCount = layerCount
         self.width = width
-        isNarrow = compute == .fast
+        dtype = LatentCacheView.DType(compute)
         maximumPages = (maximumPositions + Self.pagePositions - 1) / Self.pagePositions
     }
 
-    package var valueByteSize: Int { isNarrow ? 2 : 4 }
-    package var pageLayerByteCount: Int { Self.pagePositions * width * valueByteSize }
+    package var pageLayerByteCount: Int { Self.pagePositions * width * dtype.byteSize }
     package var pageByteCount: Int { layerCount * pageLayerByteCount }
     package var freePages: Int { maximumPages - made + free.count }
 
-    fileprivate func take() throws(CacheError) -> AlignedBuffer<UInt8> {
-        if let page = free.popLast() { return page }
-        guard made < maximumPages else { throw .full(positions: maximumPages * Self.pagePositions) }
-        made += 1
-        return AlignedBuffer(count: pageByteCount)
+    /// All of `count` pages, or none.
+    fileprivate func take(_ count: Int) throws(CacheError) -> [AlignedBuffer<UInt8>] {
+        guard count <= freePages else { throw .full(positions: maximumPages * Self.pagePositions) }
+        return (0..<count).map { _ in
+            if let page = free.popLast() { return page }
+            made += 1
+            return AlignedBuffer(count: pageByteCount)
+        }
     }
 
     fileprivate func give(_ pages: [AlignedBuffer<UInt8>]) { free.append(contentsOf: pages) }
@@ -65,9 +67,11 @@ package final class LatentCache {
     package var capacity: Int { pages.count * CachePool.pagePositions }
 
     /// Makes room for positions 0 ..< `positions`.
+    /// - Throws: `CacheError` when the pool has not so much left; nothing has changed then.
     package func reserve(_ positions: Int) throws(CacheError) {
         guard capacity < positions else { return }
-        while capacity < positions { pages.append(try pool.take()) }
+        let count = (positions + CachePool.pagePositions - 1) / CachePool.pagePositions
+        pages += try pool.take(count - pages.count)
         if table.count < pages.count { table = AlignedBuffer(count: 2 * pages.count) }
         for (index, page) in pages.enumerated() { table.pointer[index] = UnsafeRawPointer(page.pointer) }
     }
@@ -76,7 +80,7 @@ package final class LatentCache {
     func row(layer: Int, position: Int) -> UnsafeMutableRawPointer {
         let (page, offset) = position.quotientAndRemainder(dividingBy: CachePool.pagePositions)
         return UnsafeMutableRawPointer(pages[page].pointer) + layer * pool.pageLayerByteCount
-            + offset * pool.width * pool.valueByteSize
+            + offset * pool.width * pool.dtype.byteSize
     }
 
     /// Fills positions 0 ..< `positions` of all layers with seeded numbers between -1 and 1: what a cache of that
@@ -90,11 +94,12 @@ package final class LatentCache {
                 for index in 0..<pool.width {
                     state = state &* 0x5851_F42D_4C95_7F2D &+ 0x1405_7B7E_F767_814F
                     let value = Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-31
-                    if pool.isNarrow {
+                    let offset = index * pool.dtype.byteSize
+                    switch pool.dtype {
+                    case .bf16:
                         let bits = UInt16(truncatingIfNeeded: value.bitPattern >> 16)
-                        row.storeBytes(of: bits, toByteOffset: 2 * index, as: UInt16.self)
-                    } else {
-                        row.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
+                        row.storeBytes(of: bits, toByteOffset: offset, as: UInt16.self)
+                    case .f32: row.storeBytes(of: value, toByteOffset: offset, as: Float.self)
                     }
                 }
             }
@@ -105,7 +110,7 @@ package final class LatentCache {
     func view(layer: Int, latent: Int, scale: Float) -> LatentCacheView {
         LatentCacheView(
             pages: UnsafePointer(table.pointer), pageOffset: layer * pool.pageLayerByteCount,
-            dtype: pool.isNarrow ? .bf16 : .f32, pagePositions: CachePool.pagePositions, latent: latent,
-            rope: pool.width - latent, scale: scale)
+            dtype: pool.dtype, pagePositions: CachePool.pagePositions, latent: latent, rope: pool.width - latent,
+            scale: scale)
     }
 }

@@ -41,11 +41,11 @@ package struct PredictionLayer {
         let processor = workspace.processor
         let rows = batch.rowCount
         let pairs = AlignedBuffer<Float>(count: rows * 2 * hiddenSize)
-        for (row, token) in batch.tokens.enumerated() {
-            let pair = pairs.pointer + row * 2 * hiddenSize
-            processor.kernels.widenRow(embedding, row: token, into: pair)
+        for (index, row) in batch.rows.enumerated() {
+            let pair = pairs.pointer + index * 2 * hiddenSize
+            processor.kernels.widenRow(embedding, row: row.token, into: pair)
             embeddingNorm.apply(pair, into: pair, processor)
-            hiddenNorm.apply(hidden + row * hiddenSize, into: pair + hiddenSize, processor)
+            hiddenNorm.apply(hidden + index * hiddenSize, into: pair + hiddenSize, processor)
         }
         let operand = Operand(count: rows * 2 * hiddenSize, compute: processor.compute)
         withExtendedLifetime((pairs, operand)) {

@@ -26,6 +26,7 @@ package final class Workspace {
     let queryOperand: Operand
     let reader: LatentReader
     let latentOperand: Operand
+    var runs: [LatentReader.Run] = []
 
     // Feed-forward
     let gates: AlignedBuffer<Float>
@@ -57,7 +58,7 @@ package final class Workspace {
 
         reader = LatentReader(
             maximumRows: rows, heads: heads, latent: config.latentRank, rope: config.ropeDimension,
-            dtype: compute == .fast ? .bf16 : .f32)
+            dtype: LatentCacheView.DType(compute))
         queryOperand = Operand(count: reader.maximumRows * queryWidth, compute: compute)
         latentOperand = Operand(count: reader.maximumRows * heads * config.latentRank, compute: compute)
 

@@ -130,7 +130,7 @@ package final class Engine {
         let pass = model.begin(batch, workspace) { layer, routing in
             var row = 0
             for part in parts {
-                let rows = row..<row + part.segment.tokens.count
+                let rows = row..<row + part.positions.count
                 part.sequence.record.keepRouting(routing, rows: rows, layer: layer)
                 row = rows.upperBound
             }
@@ -156,18 +156,16 @@ package final class Engine {
     /// The MTP layer over the whole prompt, once its first token is known.
     private func predict(_ sequence: GenerationSequence, _ workspace: Workspace) throws {
         guard sequence.request.keeps.contains(.prediction), let prediction = model.prediction else { return }
-        let tokens = Array(sequence.tokens[1...sequence.request.promptIDs.count])
-        let hiddenSize = model.config.hiddenSize
-        for first in stride(from: 0, to: tokens.count, by: limits.prefillChunk) {
-            let range = first..<min(first + limits.prefillChunk, tokens.count)
-            let batch = Batch([
-                .init(cache: sequence.cache, tokens: Array(tokens[range]), firstPosition: first)
-            ])
+        let (hiddenSize, count) = (model.config.hiddenSize, sequence.request.promptIDs.count)
+        for first in stride(from: 0, to: count, by: limits.prefillChunk) {
+            let range = first..<min(first + limits.prefillChunk, count)
+            let next = sequence.tokens[range.lowerBound + 1..<range.upperBound + 1]
+            let batch = Batch([.init(cache: sequence.cache, tokens: next, firstPosition: first)])
             let pass = sequence.record.withPromptHidden(from: first * hiddenSize) {
                 model.beginPrediction(batch, hidden: $0, workspace)
             }
             while !pass.isFinished { try pass.advance(experts) }
-            guard range.upperBound == tokens.count else { continue }
+            guard range.upperBound == count else { continue }
             sequence.record.predictionLogits = Array(
                 unsafeUninitializedCapacity: model.config.vocabularySize
             ) { buffer, count in

@@ -41,10 +41,11 @@ package final class GenerationSequence {
     var isPrefilling: Bool { scheduledCount < request.promptIDs.count }
 
     /// Hands out the next tokens, at most `limit`.
-    func take(_ limit: Int) -> Batch.Segment {
+    /// - Returns: their positions.
+    func take(_ limit: Int) -> Range<Int> {
         let range = scheduledCount..<min(tokens.count, scheduledCount + limit)
         scheduledCount = range.upperBound
-        return Batch.Segment(cache: cache, tokens: Array(tokens[range]), firstPosition: range.lowerBound)
+        return range
     }
 
     func cancel() {

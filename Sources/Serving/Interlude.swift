@@ -24,14 +24,12 @@ package final class Nap: Interlude, Sendable {
     package func betweenSteps() {}
 
     package func rest(until deadline: ContinuousClock.Instant) {
-        let left = max(.zero, min(deadline - .now, Self.longest))
-        _ = semaphore.wait(timeout: .now() + left / .seconds(1))
+        _ = semaphore.wait(timeout: .now() + (deadline - .now) / .seconds(1))
+        // Whoever woke it before this has left what is to be done where it is looked for next.
+        while semaphore.wait(timeout: .now()) == .success {}
     }
 
     package func wake() { semaphore.signal() }
 
     package var obstacle: String? { nil }
-
-    /// Nothing is to wait for ever.
-    private static let longest = Duration.seconds(60)
 }

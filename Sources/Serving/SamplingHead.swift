@@ -64,8 +64,8 @@ final class SamplingHead {
         var rows: [Row] = []
         var first = 0
         for part in parts {
-            let count = part.segment.tokens.count
-            if part.segment.firstPosition < part.sequence.request.promptIDs.count {
+            let count = part.positions.count
+            if part.positions.lowerBound < part.sequence.request.promptIDs.count {
                 part.sequence.record.keepHidden(
                     UnsafeBufferPointer(
                         start: workspace.normed.pointer + first * model.config.hiddenSize,
@@ -73,7 +73,7 @@ final class SamplingHead {
             }
             let reachesEnd =
                 part.sequence.state == .running
-                && part.segment.firstPosition + count == part.sequence.tokens.count
+                && part.positions.upperBound == part.sequence.tokens.count
             for offset in 0..<count {
                 let isLast = reachesEnd && offset == count - 1
                 let next = Self.next(part, offset)
@@ -87,7 +87,7 @@ final class SamplingHead {
 
     private static func next(_ part: Scheduler.Part, _ offset: Int) -> Int? {
         let request = part.sequence.request
-        let position = part.segment.firstPosition + offset + 1
+        let position = part.positions.lowerBound + offset + 1
         guard request.keeps.contains(.likelihoods), position < request.promptIDs.count else { return nil }
         return request.promptIDs[position]
     }

@@ -8,9 +8,16 @@ struct Scheduler {
     /// Passes that may be under way at once; decoding sequences are dealt over them.
     let passCount: Int
 
+    /// What one sequence gives to a pass.
     struct Part {
         let sequence: GenerationSequence
-        let segment: Batch.Segment
+        let positions: Range<Int>
+
+        /// Not to be kept: a sequence whose tokens somebody else has, copies them all when it gets another one.
+        var segment: Batch.Segment {
+            Batch.Segment(
+                cache: sequence.cache, tokens: sequence.tokens[positions], firstPosition: positions.lowerBound)
+        }
     }
 
     /// - Parameter sequences: all that run, oldest first.
@@ -21,13 +28,13 @@ struct Scheduler {
         let decoding = sequences.filter { !$0.isPrefilling }
         let share = (decoding.count + passCount - 1) / passCount
         for sequence in decoding.filter({ $0.waitingCount > 0 }).prefix(share) where room > 0 {
-            parts.append(Part(sequence: sequence, segment: sequence.take(1)))
+            parts.append(Part(sequence: sequence, positions: sequence.take(1)))
             room -= 1
         }
         for sequence in sequences where sequence.isPrefilling && room > 0 {
-            let segment = sequence.take(room)
-            room -= segment.tokens.count
-            parts.append(Part(sequence: sequence, segment: segment))
+            let positions = sequence.take(room)
+            room -= positions.count
+            parts.append(Part(sequence: sequence, positions: positions))
         }
         return parts
     }

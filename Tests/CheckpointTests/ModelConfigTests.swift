@@ -117,6 +117,7 @@ internal import Testing
             ("model_type", "\"llama\""), ("hidden_act", "\"gelu\""), ("attention_bias", "true"),
             ("moe_layer_freq", "2"), ("topk_method", "\"greedy\""), ("topk_method", "\"topk\""),
             ("scoring_func", "\"softmax\""), ("rope_interleave", "false"), ("mlp_bias", "true"),
+            ("kv_lora_rank", "17"),
         ])
     func unsupported(field: String, value: String) {
         let error = #expect(throws: CheckpointError.self) { try SampleConfig.v3.setting([field: value]).parsed() }

@@ -149,7 +149,7 @@ internal import Testing
     func validation() throws {
         let written = try Written()
         let checkpoint = try Checkpoint(folder: written.output.path)
-        let wider = ModelLayout(try SampleConfig.v3.setting(["kv_lora_rank": "17"]).parsed())
+        let wider = ModelLayout(try SampleConfig.v3.setting(["kv_lora_rank": "18"]).parsed())
         let error = #expect(throws: CheckpointError.self) { try checkpoint.validate(wider) }
         #expect(error?.item == "model.layers.0.self_attn.kv_a_proj_with_mqa.weight")
         let longer = ModelLayout(try SampleConfig.v3.setting(["num_nextn_predict_layers": "2"]).parsed())

@@ -15,6 +15,7 @@ final class ClusterHarness {
     static let maximumTokens = 24
 
     let experts: RemoteExperts
+    let processor: Processor
     private let admission: Admission
     private let secret = ClusterSecret.random()
     private let port: Int
@@ -23,7 +24,8 @@ final class ClusterHarness {
 
     init(
         _ checkpoint: Checkpoint, placement: Placement, compute: Compute, exchange: ExchangeDType, maximumTokens: Int,
-        settings: ControlPlane.Settings = .init(), limits: RemoteExperts.Limits = .init()
+        threads: Int = 1, settings: ControlPlane.Settings = .init(), limits: RemoteExperts.Limits = .init(),
+        planner: @escaping RemoteExperts.Planner = RemoteExperts.inBackground
     ) throws {
         let time = MonotonicTime()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -43,13 +45,14 @@ final class ClusterHarness {
             services[index] = try Self.start(index, port: port, secret: secret, ended: ended)
         }
         let ready = try admission.fill(until: time.now() + .seconds(30))
+        processor = Processor(threads: threads, compute: compute)
         experts = RemoteExperts(
             workers: ready, placement: placement,
             control: seating.control(ready, statistics: nil, settings: settings, at: time.now()),
             exchange: exchange, arrivals: arrivals, time: time,
-            processor: Processor(threads: 1, compute: compute), shape: seating.shape,
+            processor: processor, shape: seating.shape,
             expertsPerToken: checkpoint.config.expertsPerToken, maximumTokens: maximumTokens,
-            sliceBytes: seating.sliceBytes, limits: limits, logger: logger)
+            sliceBytes: seating.sliceBytes, limits: limits, planner: planner, logger: logger)
         self.admission = admission
         Thread.detachNewThread { admission.guardDoor() }
     }

@@ -59,15 +59,20 @@ import Testing
             }
         }
 
-        func view(_ pointers: UnsafePointer<UnsafeRawPointer?>) -> LatentCacheView {
-            LatentCacheView(
-                pages: pointers, dtype: shape.bf16 ? .bf16 : .f32, pagePositions: shape.pagePositions,
-                latent: shape.latent, rope: shape.rope, scale: 0.37)
+        /// A cache of some pages, good inside of `body`.
+        func withView<Result>(of pages: [UnsafeMutableRawPointer], _ body: (LatentCacheView) -> Result) -> Result {
+            let table = AlignedBuffer<UnsafeRawPointer?>(count: pages.count)
+            for (index, page) in pages.enumerated() { table.pointer[index] = UnsafeRawPointer(page) }
+            return withExtendedLifetime((self, table)) {
+                body(
+                    LatentCacheView(
+                        pages: table.pointer, dtype: shape.bf16 ? .bf16 : .f32, pagePositions: shape.pagePositions,
+                        latent: shape.latent, rope: shape.rope, scale: 0.37))
+            }
         }
 
         func attend(_ kernels: KernelSet, rows: Range<Int>? = nil, heads: Range<Int>? = nil) -> [Float] {
-            let pointers = pages.map { UnsafeRawPointer($0.bytes) as UnsafeRawPointer? }
-            return withExtendedLifetime(self) { attend(kernels, view(pointers), rows: rows, heads: heads) }
+            withView(of: pages.map { $0.bytes }) { attend(kernels, $0, rows: rows, heads: heads) }
         }
 
         /// Some rows' heads, span by span: [rows, heads, latent].
@@ -78,7 +83,7 @@ import Testing
             let first = (rows.lowerBound * shape.heads + heads.lowerBound) * shape.width
             let queries = LatentQueries(
                 UnsafeRawPointer(queryMemory.bytes) + first * (shape.bf16 ? 2 : 4),
-                rowStride: shape.heads * shape.width, headStride: shape.width, rows: rows.count, heads: heads.count,
+                rowStride: shape.heads * shape.width, rows: rows.count, heads: heads.count,
                 positions: shape.positions + rows.lowerBound)
             let count = rows.count * heads.count
             let (sums, part) = (Sums(count, shape.latent, heads.count), Sums(count, shape.latent, heads.count))
@@ -179,11 +184,10 @@ import Testing
         let short = Problem(Shape(heads: 3, positions: 50, latent: 40, rope: 8), seed: 1)
         #expect(short.queries == long.queries && short.cache == Array(long.cache[..<short.cache.count]))
         let pages = GuardedMemory(long.cache.map { UInt16($0.bitPattern >> 16) })
-        let pointers: [UnsafeRawPointer?] = [
-            UnsafeRawPointer(pages.bytes), UnsafeRawPointer(pages.bytes + 64 * 48 * 2),
-        ]
         for kernels in KernelSet.available() {
-            let values = withExtendedLifetime(pages) { short.attend(kernels, short.view(pointers)) }
+            let values = withExtendedLifetime(pages) {
+                short.withView(of: [pages.bytes, pages.bytes + 64 * 48 * 2]) { short.attend(kernels, $0) }
+            }
             #expect(firstDifference(values, short.attend(kernels)) == nil, "\(kernels.name)")
         }
     }

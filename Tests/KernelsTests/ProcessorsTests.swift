@@ -1,4 +1,6 @@
+import Foundation
 import Kernels
+import Synchronization
 import Testing
 
 @Suite struct ProcessorsTests {
@@ -25,6 +27,27 @@ import Testing
             #expect(Processors.allowed() == allowed)
         }
         let other = ThreadTeam(threads: allowed.count + 1)
+        #expect(other.withFreeCaller { Processors.allowed() } == allowed)
         #expect(other.withPinnedCaller { Processors.allowed() } == allowed)
+    }
+
+    @Test("a pinned caller starts threads that run on every processor, and stays pinned itself")
+    func freeThreads() {
+        let allowed = Processors.allowed()
+        let team = ThreadTeam(threads: allowed.count)
+        let started = Mutex<[Int]>([])
+        let ended = DispatchSemaphore(value: 0)
+        let after = team.withPinnedCaller {
+            team.withFreeCaller {
+                Thread.detachNewThread {
+                    started.withLock { $0 = Processors.allowed() }
+                    ended.signal()
+                }
+            }
+            ended.wait()
+            return Processors.allowed()
+        }
+        #expect(started.withLock { $0 } == allowed)
+        #expect(after == [allowed[0]])
     }
 }

@@ -163,6 +163,21 @@ import Testing
         }
     }
 
+    @Test("weights that are no finite numbers are counted, and no error comes of them")
+    func brokenWeights() {
+        let numbers: [Float] = [1, .infinity, -2, .nan, 0.1, -.infinity, 3e38, 3.4e38]
+        let source = GuardedMemory(numbers)
+        let original = WeightMatrix(
+            dtype: .f32, rows: 2, columns: 4, weights: source.bytes,
+            owner: RandomMatrix.Owner(weights: source, scales: source))
+        let team = ThreadTeam(threads: 2)
+        let made = WeightConverter(team: team).convert([original], to: .bf16)[0]
+        let error = WeightError(of: made, against: original, team: team)
+        // The last of them is finite, but in bf16.
+        #expect(error.brokenCount == 4)
+        #expect(0..<0.01 ~= error.relativeRMS && 0..<0.01 ~= error.relativeMaximum)
+    }
+
     @Test("what is of the dtype already is not touched")
     func sameDTypeStays() {
         var numbers = RandomNumbers(seed: 5)

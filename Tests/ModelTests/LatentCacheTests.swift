@@ -26,4 +26,16 @@ import Testing
         #expect(throws: CacheError.self) { try LatentCache(pool: pool).reserve(1) }
         #expect(cache.capacity == 2 * CachePool.pagePositions)
     }
+
+    @Test("what finds no room takes nothing")
+    func allOrNothing() throws {
+        let pool = pool(positions: 4 * CachePool.pagePositions)
+        let (first, second) = (LatentCache(pool: pool), LatentCache(pool: pool))
+        try first.reserve(CachePool.pagePositions)
+        try second.reserve(CachePool.pagePositions)
+        #expect(throws: CacheError.self) { try second.reserve(4 * CachePool.pagePositions) }
+        #expect(second.capacity == CachePool.pagePositions && pool.freePages == 2)
+        try first.reserve(3 * CachePool.pagePositions)
+        withExtendedLifetime((first, second)) { #expect(pool.freePages == 0) }
+    }
 }

@@ -24,7 +24,7 @@ import Testing
 
     @Test("released slots give their memory back, whole experts and slices, loaded or just ordered", arguments: [1, 3])
     func givenBack(tensorParallelSize: Int) throws {
-        let model = try WideExperts(experts: 8)
+        let model = try WideModel(experts: 8)
         defer { model.remove() }
         let (checkpoint, folder) = (model.checkpoint, model.folder)
         let slots = checkpoint.config.expertLayers.flatMap { layer in

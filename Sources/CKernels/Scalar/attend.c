@@ -92,34 +92,27 @@ void cohort_scalar_attend(const cohort_attention *attention, const cohort_querie
     (void)scratch;
     for (uint32_t t = 0; t < queries->tokens; t++)
         for (uint32_t h = 0; h < queries->heads; h++) {
-            size_t value = t * queries->token_stride + h * queries->head_stride, at = t * sums->token_stride + h;
+            size_t value = t * queries->token_stride + h * (size_t)(attention->latent + attention->rope);
+            size_t at = t * sums->token_stride + h;
             uint32_t last = queries->positions + t < end ? queries->positions + t : end;
             attend_one(attention, (const uint8_t *)queries->values + value * (has_pairs(attention) ? 2 : 4), first,
                        last, &sums->maxima[at], &sums->totals[at], sums->latents + at * attention->latent);
         }
 }
 
-void cohort_scalar_attend_join(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
-                               const cohort_attention_sums *part, const cohort_attention_sums *sums) {
-    for (uint32_t q = 0; q < tokens * heads; q++) {
-        size_t from = q / heads * part->token_stride + q % heads, to = q / heads * sums->token_stride + q % heads;
+void cohort_scalar_attend_join(const cohort_attention *attention, uint32_t queries, const cohort_attention_sums *part,
+                               const cohort_attention_sums *sums) {
+    for (size_t q = 0; q < queries; q++) {
         float old, new;
-        if (part->totals[from] == 0.0f) continue;
-        join(&sums->maxima[to], &sums->totals[to], part->maxima[from], part->totals[from], &old, &new);
-        for (uint32_t c = 0; c < attention->latent; c++) {
-            float *latent = &sums->latents[to * attention->latent + c];
-            *latent = joined(attention, *latent, part->latents[from * attention->latent + c], old, new);
-        }
+        if (part->totals[q] == 0.0f) continue;
+        join(&sums->maxima[q], &sums->totals[q], part->maxima[q], part->totals[q], &old, &new);
+        for (size_t c = q * attention->latent; c < (q + 1) * attention->latent; c++)
+            sums->latents[c] = joined(attention, sums->latents[c], part->latents[c], old, new);
     }
 }
 
-void cohort_scalar_attend_end(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
-                              const cohort_attention_sums *sums) {
-    for (uint32_t q = 0; q < tokens * heads; q++) {
-        size_t at = q / heads * sums->token_stride + q % heads;
-        for (uint32_t c = 0; c < attention->latent; c++) {
-            float *latent = &sums->latents[at * attention->latent + c];
-            *latent = product(attention, *latent, 1.0f / sums->totals[at]);
-        }
-    }
+void cohort_scalar_attend_end(const cohort_attention *attention, uint32_t queries, const cohort_attention_sums *sums) {
+    for (size_t q = 0; q < queries; q++)
+        for (size_t c = q * attention->latent; c < (q + 1) * attention->latent; c++)
+            sums->latents[c] = product(attention, sums->latents[c], 1.0f / sums->totals[q]);
 }

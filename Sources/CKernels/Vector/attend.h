@@ -113,7 +113,8 @@ static void fill_values(const cohort_attention *attention, struct block block) {
 }
 
 INLINE const uint32_t *query_at(const cohort_attention *attention, const cohort_queries *queries, uint32_t query) {
-    size_t offset = query / queries->heads * queries->token_stride + query % queries->heads * queries->head_stride;
+    const size_t offset =
+        query / queries->heads * queries->token_stride + query % queries->heads * (size_t)width_of(attention);
     return (const uint32_t *)((const uint8_t *)queries->values + offset * value_size(attention));
 }
 
@@ -127,20 +128,21 @@ struct ahead {
     size_t offset;  // bytes of the position's page that have been fetched, from the position on
 };
 
+enum { LINE = 64 };  // bytes of a cache's line
+
 // Lets a product fetch what it has the time for.
 INLINE void fetch(const cohort_attention *attention, struct ahead *ahead, struct words *words) {
-    const size_t row = width_of(attention) * value_size(attention);
-    if (ahead->position >= ahead->end) {
-        words->ahead = (const uint8_t *)words->panel;
-        words->line = 0;
-        return;
-    }
-    const uint32_t left = attention->page_positions - ahead->position % attention->page_positions;
+    words->ahead = (const uint8_t *)words->panel;
+    words->line = 0;
+    if (ahead->position >= ahead->end) return;
+    const uint32_t rest = attention->page_positions - ahead->position % attention->page_positions;
+    const uint32_t wanted = ahead->end - ahead->position, positions = rest < wanted ? rest : wanted;
+    const size_t end = positions * width_of(attention) * value_size(attention), bytes = end - ahead->offset;
     words->ahead = cached_at(attention, ahead->position) + ahead->offset;
-    words->line = 64;
-    ahead->offset += words->count * words->line;
-    if (ahead->offset < left * row) return;
-    ahead->position += left;
+    words->line = bytes < words->count * (size_t)LINE ? bytes / words->count : LINE;
+    ahead->offset += words->count * (size_t)LINE;
+    if (ahead->offset < end) return;
+    ahead->position += positions;
     ahead->offset = 0;
 }
 
@@ -256,14 +258,14 @@ static void add_values(const cohort_attention *attention, const cohort_queries *
 }
 
 static void attend_block(const cohort_attention *attention, const cohort_queries *queries, struct block block,
-                         struct room room, const cohort_attention_sums *sums, uint32_t limit) {
+                         struct room room, const cohort_attention_sums *sums, uint32_t end_position) {
     const uint32_t end = queries->tokens * queries->heads;
     const uint32_t skipped = queries->positions <= block.first ? block.first - queries->positions + 1 : 0;
     const uint32_t first = skipped * queries->heads;
     fill_keys(attention, block);
     fill_values(attention, block);
     const uint32_t next = block.first + BLOCK;
-    struct ahead ahead = {.position = next, .end = limit < next + BLOCK ? limit : next + BLOCK};
+    struct ahead ahead = {.position = next, .end = end_position < next + BLOCK ? end_position : next + BLOCK};
     score(attention, queries, block, first, end, room.scores, &ahead);
     for (uint32_t q = first; q < end; q++) {
         const size_t at = sum_at(queries, sums, q);
@@ -285,36 +287,32 @@ void NAME(attend)(const cohort_attention *attention, const cohort_queries *queri
     const uint64_t mode = has_pairs(attention) ? flush_subnormals() : 0;
     for (uint32_t at = first; at < end; at += BLOCK) {
         const struct block block = {at, end - at < BLOCK ? end - at : BLOCK, room.keys, room.values};
-        attend_block(attention, queries, block, room, sums, last);
+        attend_block(attention, queries, block, room, sums, end);
     }
     if (has_pairs(attention)) restore_mode(mode);
 }
 
-void NAME(attend_join)(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
-                       const cohort_attention_sums *part, const cohort_attention_sums *sums) {
+void NAME(attend_join)(const cohort_attention *attention, uint32_t queries, const cohort_attention_sums *part,
+                       const cohort_attention_sums *sums) {
     const uint64_t mode = has_pairs(attention) ? flush_subnormals() : 0;
-    for (uint32_t q = 0; q < tokens * heads; q++) {
-        const size_t from = q / heads * part->token_stride + q % heads, to = q / heads * sums->token_stride + q % heads;
-        if (part->totals[from] == 0.0f) continue;
-        const struct factors factors =
-            join(&sums->maxima[to], &sums->totals[to], part->maxima[from], part->totals[from]);
+    for (size_t q = 0; q < queries; q++) {
+        if (part->totals[q] == 0.0f) continue;
+        const struct factors factors = join(&sums->maxima[q], &sums->totals[q], part->maxima[q], part->totals[q]);
         for (uint32_t c = 0; c < attention->latent; c += LANES) {
+            const size_t at = q * attention->latent + c;
             const uint32_t left = attention->latent - c;
-            const lanes values = load_latents(part->latents + from * attention->latent + c, left);
-            add_latents(factors, values, sums->latents + to * attention->latent + c, left);
+            add_latents(factors, load_latents(part->latents + at, left), sums->latents + at, left);
         }
     }
     if (has_pairs(attention)) restore_mode(mode);
 }
 
-void NAME(attend_end)(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
-                      const cohort_attention_sums *sums) {
+void NAME(attend_end)(const cohort_attention *attention, uint32_t queries, const cohort_attention_sums *sums) {
     const uint64_t mode = has_pairs(attention) ? flush_subnormals() : 0;
-    for (uint32_t q = 0; q < tokens * heads; q++) {
-        const size_t at = q / heads * sums->token_stride + q % heads;
-        const float factor = 1.0f / sums->totals[at];
+    for (size_t q = 0; q < queries; q++) {
+        const float factor = 1.0f / sums->totals[q];
         for (uint32_t c = 0; c < attention->latent; c += LANES) {
-            float *latents = sums->latents + at * attention->latent + c;
+            float *latents = sums->latents + q * attention->latent + c;
             store_latents(latents, load_latents(latents, attention->latent - c) * factor, attention->latent - c);
         }
     }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../tables.h"
-#include "runs.h"
+#include "tile.h"
 
 // Calls body(at, count) for each LANES values; the last count may be less, never zero.
 #define FOR_LANES(total, at, count)                                                                         \
@@ -84,8 +84,6 @@ void NAME(widen_bf16)(const uint16_t *values, uint32_t count, float *output) {
     }
 }
 
-typedef uint8_t u8x16 __attribute__((vector_size(16)));
-
 // The bits of the largest finite magnitude.
 INLINE uint32_t largest_magnitude(const float *values, uint32_t count) {
     u32x16 largest = {0};
@@ -95,17 +93,6 @@ INLINE uint32_t largest_magnitude(const float *values, uint32_t count) {
         largest = __builtin_elementwise_max(bits, largest);
     }
     return __builtin_reduce_max(largest);
-}
-
-// Of numbers up to 448; NaN for what is not finite.
-INLINE u8x16 lanes_to_f8(lanes x) {
-    u32x16 bits = (u32x16)x, magnitude = bits & 0x7fffffff;
-    u32x16 normal = ((magnitude + 0x7ffff + ((magnitude >> 20) & 1)) >> 20) - (120 << 3);
-    u32x16 subnormal = (u32x16)((lanes)magnitude + 0x1p14f) - 0x46800000;  // the sum's low bits count 2^-9
-    u32x16 small = (u32x16)(magnitude < 0x3c800000), finite = (u32x16)(magnitude < 0x7f800000);
-    u32x16 code = (small & subnormal) | (~small & normal);
-    code = (finite & code) | (~finite & 0x7f);
-    return __builtin_convertvector(code | (bits >> 24 & 0x80), u8x16);
 }
 
 void NAME(narrow_f8)(const float *values, uint32_t count, float *scales, uint8_t *codes) {
@@ -118,7 +105,7 @@ void NAME(narrow_f8)(const float *values, uint32_t count, float *scales, uint8_t
         __builtin_memcpy(scales + first / COHORT_ROW_BLOCK, &scale, sizeof scale);
         lanes factor = (lanes)((u32x16){0} + inverse);
         FOR_LANES(width, i, n) {
-            u8x16 narrow = lanes_to_f8(load_some(values + first + i, n) * factor);
+            u8x16 narrow = __builtin_convertvector(lanes_to_f8(load_some(values + first + i, n) * factor), u8x16);
             __builtin_memcpy(codes + first + i, &narrow, n);
         }
     }
@@ -135,24 +122,14 @@ void NAME(widen_f8)(const float *scales, const uint8_t *codes, uint32_t count, f
     }
 }
 
-INLINE lanes widen(uint32_t dtype, const void *at) {
-    return dtype == COHORT_F32    ? lanes_load(at)
-           : dtype == COHORT_F16  ? lanes_f16(at)
-           : dtype == COHORT_BF16 ? lanes_bf16(at)
-           : dtype == COHORT_I8   ? lanes_i8(at)
-           : dtype == COHORT_I4   ? lanes_i4(at)
-                                  : lanes_f8(at);
-}
-
 // The columns of a run, times its scale if there is one.
 INLINE void widen_run_of_row(uint32_t dtype, const uint8_t *weights, struct run run, const float *scales,
                              float *output) {
     const lanes scale = lanes_fill(scales ? scales[run.block] : 1.0f);
     FOR_LANES(run.end - run.begin, i, n) {
         const uint8_t *at = weights + bytes_of(dtype, run.begin + i);
-        uint8_t padded[64] = {0};
-        if (n < LANES) __builtin_memcpy(padded, at, bytes_of(dtype, n));
-        lanes values = widen(dtype, n < LANES ? padded : at);
+        lanes values =
+            n < LANES ? load_weights_part(ORDER_LANES, dtype, at, n) : load_weights(ORDER_LANES, dtype, at);
         store_some(output + run.begin + i, scales ? values * scale : values, n);
     }
 }

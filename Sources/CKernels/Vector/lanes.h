@@ -28,6 +28,7 @@ typedef int32_t i32x16 __attribute__((vector_size(64)));
 typedef uint32_t u32x16 __attribute__((vector_size(64)));
 typedef uint16_t u16x16 __attribute__((vector_size(32)));
 typedef int16_t i16x16 __attribute__((vector_size(32)));
+typedef uint8_t u8x16 __attribute__((vector_size(16)));
 typedef int8_t i8x16 __attribute__((vector_size(16)));
 typedef int8_t i8x8 __attribute__((vector_size(8)));
 typedef _Float16 f16x16 __attribute__((vector_size(32)));
@@ -148,6 +149,16 @@ INLINE lanes lanes_f8(const void *at) {
     i8x16 codes;
     __builtin_memcpy(&codes, at, sizeof codes);
     return lanes_f8_words(__builtin_convertvector(codes, i16x16));
+}
+
+// The E4M3 codes of numbers up to 448, each rounded to nearest even; NaN for what is not finite.
+INLINE u32x16 lanes_to_f8(lanes x) {
+    u32x16 bits = (u32x16)x, magnitude = bits & 0x7fffffff;
+    u32x16 normal = ((magnitude + 0x7ffff + ((magnitude >> 20) & 1)) >> 20) - (120 << 3);
+    u32x16 subnormal = (u32x16)((lanes)magnitude + 0x1p14f) - 0x46800000;  // the sum's low bits count 2^-9
+    u32x16 small = (u32x16)(magnitude < 0x3c800000), finite = (u32x16)(magnitude < 0x7f800000);
+    u32x16 code = (small & subnormal) | (~small & normal);
+    return (finite & code) | (~finite & 0x7f) | (bits >> 24 & 0x80);
 }
 
 // INT8 codes: sign and magnitude.

@@ -20,22 +20,12 @@ INLINE i32x16 i8_bits(lanes x) {
     return (negative & (0x80 - code)) | (~negative & code);
 }
 
-// Of numbers of at most 448. Below 2^-6 codes are multiples of 2^-9.
-INLINE i32x16 f8_bits(lanes x) {
-    i32x16 bits = (i32x16)x & 0x7fffffff;
-    i32x16 normal = ((bits + 0x7ffff + ((bits >> 20) & 1)) >> 20) - (120 << 3);
-    i32x16 small = nearest((lanes)bits * 512.0f);
-    i32x16 is_small = (lanes)bits < 0x1p-6f;
-    return (is_small & small) | (~is_small & normal) | (i32x16)((u32x16)x >> 24 & 0x80);
-}
-
 INLINE i32x16 code_bits(uint32_t dtype, lanes x) {
     return dtype == COHORT_I4   ? (i32x16)(__builtin_convertvector(i4_codes(x), i32x16) & 15)
            : dtype == COHORT_I8 ? i8_bits(x)
-                                : f8_bits(bounded(x, -448.0f, 448.0f));
+                                : (i32x16)lanes_to_f8(bounded(x, -448.0f, 448.0f));
 }
 
-typedef uint8_t u8x16 __attribute__((vector_size(16)));
 typedef uint8_t u8x8 __attribute__((vector_size(8)));
 typedef uint16_t u16x8 __attribute__((vector_size(16)));
 

@@ -43,7 +43,6 @@ enum {
     COHORT_F8_E4M3 = 3,
     COHORT_I8 = 4,  // a sign, then a magnitude of 7 bits
     COHORT_I4 = 5,  // two's complement, two in a byte: the even column in the low half, the odd one in the high half
-    COHORT_DTYPE_COUNT = 6,
 };
 
 // A weight matrix [rows, columns], row-major, in its stored dtype; no alignment is assumed of `weights`.
@@ -81,8 +80,8 @@ typedef struct cohort_attention {
 
 // Queries of tokens at consecutive positions. Query i is that of token i / heads and head i % heads.
 typedef struct cohort_queries {
-    const void *values;                // [tokens, heads, latent + rope], of 4-byte alignment
-    size_t token_stride, head_stride;  // elements, even if bf16
+    const void *values;   // [tokens, heads, latent + rope], of 4-byte alignment
+    size_t token_stride;  // elements from one token to the next, even if bf16
     uint32_t tokens, heads;
     uint32_t positions;  // the first token attends to 0 ..< positions, the next to one more, and so on
 } cohort_queries;
@@ -125,13 +124,12 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     void (*attend)(const cohort_attention *attention, const cohort_queries *queries, uint32_t first, uint32_t end,
                    void *scratch, const cohort_attention_sums *sums);
 
-    // Joins one more part to the sums of tokens * heads queries; both are strided alike.
-    void (*attend_join)(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
-                        const cohort_attention_sums *part, const cohort_attention_sums *sums);
+    // Joins one more part to the sums of queries that stand side by side.
+    void (*attend_join)(const cohort_attention *attention, uint32_t queries, const cohort_attention_sums *part,
+                        const cohort_attention_sums *sums);
 
-    // latent *= 1 / total
-    void (*attend_end)(const cohort_attention *attention, uint32_t tokens, uint32_t heads,
-                       const cohort_attention_sums *sums);
+    // latent *= 1 / total, for queries that stand side by side.
+    void (*attend_end)(const cohort_attention *attention, uint32_t queries, const cohort_attention_sums *sums);
 
     // output = (input * (1 / sqrt(mean(input^2) + epsilon))) * gain; the squares are one run of lanes. May be in place.
     void (*rms_norm)(const float *input, const float *gain, float epsilon, uint32_t count, float *output);

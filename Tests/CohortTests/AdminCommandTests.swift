@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `status`, `top`, `rebalance`, `drain` and `remove` against a server of the test's own.
-@Suite struct AdminCommandTests {
+@Suite(.timeLimit(.minutes(2))) struct AdminCommandTests {
     private func play(
         _ cluster: FakeCluster? = nil, _ body: @Sendable @escaping (Scene, AdminServer) async throws -> Void
     ) async throws {

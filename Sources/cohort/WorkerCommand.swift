@@ -80,7 +80,7 @@ struct WorkerCommand: ParsableCommand {
             notifier.notify(stage)
             logger.info("worker", metadata: ["stage": "\(stage)"])
         }
-        let signals = StopSignals { service.stop() }
+        let signals = StopSignals { _ in service.stop() }
         defer { signals.cancel() }
         do {
             try service.run()

@@ -144,6 +144,17 @@ import Testing
         }
     }
 
+    @Test("counts that no machine can count to")
+    func counts() async throws {
+        try await Scene.play { scene in
+            for count in ["-9223372036854775808k", "9007199254740993k", "9223372036854775808", "1,,2"] {
+                try await expect(
+                    scene, ["bench", "decode", Self.fixture.model, "--positions=\(count)"], status: 64, "--positions",
+                    lines: 6)
+            }
+        }
+    }
+
     @Test("a split that the model or the workers do not allow")
     func splits() async throws {
         let model = Self.fixture.model

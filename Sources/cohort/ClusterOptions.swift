@@ -25,12 +25,18 @@ struct ClusterOptions: ParsableArguments {
             """)
     var placement: String?
 
+    /// Whether there are any, on this machine or elsewhere.
+    var hasWorkers: Bool { cluster != nil || (local ?? 0) > 0 }
+
     func validate() throws {
         if local != nil && cluster != nil {
             throw ValidationError("--local and --cluster exclude each other: give one")
         }
         if let local, !(0...Self.maximumLocal ~= local) {
             throw ValidationError("--local is \(local): give 0 to \(Self.maximumLocal)")
+        }
+        if placement != nil && !hasWorkers {
+            throw ValidationError("--placement places experts on workers: give --local N or --cluster FILE too")
         }
     }
 

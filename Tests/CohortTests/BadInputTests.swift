@@ -144,6 +144,23 @@ import Testing
         }
     }
 
+    @Test("flags for workers where there are none")
+    func noWorkers() async throws {
+        let model = Self.fixture.model
+        try await Scene.play { scene in
+            for command in [generate(model), ["serve", model, "--local", "0"]] {
+                try await expect(
+                    scene, command + ["--placement", "x"], status: 64, "--placement", "--local N", lines: 6)
+            }
+            for (flag, value) in [
+                ("--placement-policy", "cohort"), ("--redundant-experts", "0"), ("--rebalance-interval", "60"),
+                ("--rebalance-threshold", "0.05"), ("--migration-bandwidth", "1GB/s"), ("--recovery-timeout", "60"),
+            ] {
+                try await expect(scene, ["serve", model, flag, value], status: 64, flag, "--local N", lines: 6)
+            }
+        }
+    }
+
     @Test("counts that no machine can count to")
     func counts() async throws {
         try await Scene.play { scene in

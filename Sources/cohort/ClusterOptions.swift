@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Cluster
-internal import Foundation
 internal import Transport
 internal import Wire
 
@@ -43,12 +42,9 @@ struct ClusterOptions: ParsableArguments {
     /// What the file of `--placement` holds.
     func record() throws -> (LoadStatistics, NamedPlacement)? {
         guard let placement else { return nil }
-        guard let data = FileManager.default.contents(atPath: placement) else {
-            throw InputError(
-                "\(placement): the placement cannot be read; check the path, and that this user may read it")
-        }
         return try PlacementFile.decode(
-            Array(data), file: placement, seconds: MonotonicTime().now().sinceOrigin / .seconds(1))
+            try NamedFile.bytes(of: placement, what: "placement", maximumByteSize: PlacementFile.maximumByteSize),
+            file: placement, seconds: MonotonicTime().now().sinceOrigin / .seconds(1))
     }
 
     /// Far more worker processes than one machine has use for.

@@ -30,6 +30,14 @@ import Testing
             let measured = try #require(try JSONSerialization.jsonObject(with: quality.output) as? [String: Any])
             #expect((measured["lines"] as? [[String: Any]])?.map { $0["experts"] as? String } == ["stored", "int8"])
             #expect(measured["tokens"] as? Int == 3)
+            let wires = try await scene.run([
+                "bench", "quality", Self.model, "--prompt-ids", "1,2,3,4", "--expert-dtype", "stored", "--wire",
+                "f32,bf16,fp8", "--json",
+            ])
+            let sent = try #require(try JSONSerialization.jsonObject(with: wires.output) as? [String: Any])
+            #expect((sent["lines"] as? [[String: Any]])?.map { $0["wire"] as? String } == ["bf16", "f32", "fp8"])
+            let wide = try await scene.run(["bench", "quality", Self.model, "--window", "2560"])
+            #expect(wide.status == 64 && wide.error.contains("2559"), "\(wide)")
             let wrong = try await scene.run(["bench", "quality", Self.model, "--expert-dtype", "int3"])
             #expect(wrong.status == 64 && wrong.output.isEmpty, "\(wrong)")
             let short = try await scene.run(["bench", "quality", Self.model, "--prompt-ids", "1"])

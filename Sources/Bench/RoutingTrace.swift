@@ -36,12 +36,21 @@ package struct RoutingTrace: Sendable {
         }
     }
 
+    /// Decisions as they are.
+    /// - Parameter layers: [layers][tokens x experts per token]
+    package init(experts count: Int, expertsPerToken: Int, layers: [[Int32]]) {
+        expertCount = count
+        self.expertsPerToken = expertsPerToken
+        self.layers = layers
+    }
+
     /// What `cohort generate --json --routing` printed.
-    /// - Throws: `RoutingTraceError` when it is something else, or names experts that there are not.
+    /// - Throws: `NamedFileError`; `RoutingTraceError` when it is something else, or names experts that there are not.
     package init(file: String, experts count: Int, expertsPerToken: Int) throws {
+        let bytes = try NamedFile.bytes(of: file, what: "routing trace", maximumByteSize: Self.maximumByteSize)
         let recorded: Recorded
         do {
-            recorded = try JSONDecoder().decode(Recorded.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+            recorded = try JSONDecoder().decode(Recorded.self, from: Data(bytes))
         } catch {
             throw RoutingTraceError(file: file, what: "it is no output of `cohort generate --json --routing`")
         }
@@ -91,6 +100,9 @@ package struct RoutingTrace: Sendable {
         return mean > 0 ? peak / mean : 1
     }
 
+    /// A position of DeepSeek-R1 takes some 10 kB.
+    private static let maximumByteSize = 1 << 30
+
     private struct Recorded: Decodable {
         struct Layer: Decodable {
             let layer: Int
@@ -120,19 +132,5 @@ extension [Double] {
             if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
         }
         return low
-    }
-}
-
-/// Marsaglia's xorshift64.
-private struct XorShift: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = (seed &+ 1) &* 0x9E37_79B9_7F4A_7C15 }
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
     }
 }

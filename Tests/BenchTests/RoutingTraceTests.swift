@@ -45,6 +45,14 @@ import Testing
         #expect(error?.description.hasPrefix(file) == true)
     }
 
+    @Test("a file that is not there is told so, and not to be something else")
+    func missing() throws {
+        let error = #expect(throws: NamedFileError.self) {
+            _ = try RoutingTrace(file: "/nowhere/trace.json", experts: 4, expertsPerToken: 2)
+        }
+        #expect(error?.description.hasPrefix("/nowhere/trace.json: the routing trace cannot be read (No such") == true)
+    }
+
     @Test("a placement that gives one worker all is as uneven as can be, and an even one is level")
     func balance() throws {
         let trace = RoutingTrace(experts: 8, expertsPerToken: 2, layers: 1, tokens: 512, exponent: 0, seed: 1)

@@ -172,6 +172,41 @@ import Testing
         }
     }
 
+    @Test("measurements over more positions than the model takes")
+    func positions() async throws {
+        try await Scene.play { scene in
+            try await expect(scene, ["bench", "decode", Self.fixture.model, "--positions", "4k"], status: 64, "2560")
+            try await expect(scene, ["bench", "plan", Self.fixture.model, "--positions", "2550"], status: 64, "2560")
+        }
+    }
+
+    @Test("files that commands read and that are not there, or without end")
+    func endless() async throws {
+        let model = Self.fixture.model
+        try await Scene.play { scene in
+            for command in [
+                ["bench", "cluster", "--trace"], ["bench", "quality", model, "--text"], ["plan", model, "--machine"],
+                generate(model, ["--local", "2", "--placement"]), ["status", "--admin-key-file"],
+            ] {
+                try await expect(scene, command + ["/nowhere/file"], status: 66, "/nowhere/file", "No such file")
+            }
+            for command in [["plan", model, "--machine"], ["status", "--admin-key-file"]] {
+                try await expect(scene, command + ["/dev/zero"], status: 66, "/dev/zero", "more than")
+            }
+        }
+    }
+
+    @Test("files for results that cannot be written, before anything is measured")
+    func results() async throws {
+        try await Scene.play { scene in
+            let model = Self.fixture.model
+            for (command, flag) in [(["plan", model], "--record"), (["kernels"], "--plot")] {
+                try await expect(
+                    scene, ["bench"] + command + [flag, "/nowhere/file"], status: 64, flag, "/nowhere/file")
+            }
+        }
+    }
+
     @Test("a split that the model or the workers do not allow")
     func splits() async throws {
         let model = Self.fixture.model

@@ -45,18 +45,20 @@ package struct RoutingTrace: Sendable {
     }
 
     /// What `cohort generate --json --routing` printed.
-    /// - Throws: `NamedFileError`; `RoutingTraceError` when it is something else, or names experts that there are not.
-    package init(file: String, experts count: Int, expertsPerToken: Int) throws {
-        let bytes = try NamedFile.bytes(of: file, what: "routing trace", maximumByteSize: Self.maximumByteSize)
+    /// - Parameter file: what errors call it.
+    /// - Throws: `RoutingTraceError` when it is something else, or names experts that there are not.
+    package init(
+        json: [UInt8], file: String, experts count: Int, expertsPerToken: Int
+    ) throws(RoutingTraceError) {
         let recorded: Recorded
         do {
-            recorded = try JSONDecoder().decode(Recorded.self, from: Data(bytes))
+            recorded = try JSONDecoder().decode(Recorded.self, from: Data(json))
         } catch {
             throw RoutingTraceError(file: file, what: "it is no output of `cohort generate --json --routing`")
         }
         expertCount = count
         self.expertsPerToken = expertsPerToken
-        layers = try recorded.routing.map { layer in
+        layers = try recorded.routing.map { layer throws(RoutingTraceError) in
             for experts in layer.experts {
                 guard experts.count == expertsPerToken, experts.allSatisfy({ 0..<Int32(count) ~= $0 }) else {
                     throw RoutingTraceError(
@@ -99,9 +101,6 @@ package struct RoutingTrace: Sendable {
         }
         return mean > 0 ? peak / mean : 1
     }
-
-    /// A position of DeepSeek-R1 takes some 10 kB.
-    private static let maximumByteSize = 1 << 30
 
     private struct Recorded: Decodable {
         struct Layer: Decodable {

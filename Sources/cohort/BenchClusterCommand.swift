@@ -91,7 +91,12 @@ struct BenchClusterCommand: ParsableCommand {
     }
 
     private func routingTrace(experts: Int, expertsPerToken: Int, layers: Int) throws -> RoutingTrace {
-        if let trace { return try RoutingTrace(file: trace, experts: experts, expertsPerToken: expertsPerToken) }
+        if let trace {
+            return try RoutingTrace(
+                json: try NamedFile.bytes(
+                    of: trace, what: "routing trace", maximumByteSize: Self.maximumTraceByteSize),
+                file: trace, experts: experts, expertsPerToken: expertsPerToken)
+        }
         return RoutingTrace(
             experts: experts, expertsPerToken: expertsPerToken, layers: layers,
             tokens: Self.traceTokens / tokens * tokens + tokens, exponent: zipf, seed: 1)
@@ -99,4 +104,6 @@ struct BenchClusterCommand: ParsableCommand {
 
     /// Enough for the loads to show the skew, few enough that every batch comes round.
     private static let traceTokens = 4096
+    /// A position of DeepSeek-R1 takes some 10 kB.
+    private static let maximumTraceByteSize = 1 << 30
 }

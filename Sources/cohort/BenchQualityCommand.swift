@@ -12,7 +12,7 @@ struct BenchQualityCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quality",
         abstract:
-            "Measures what fewer bits cost, of weights or on the wire: perplexities beside that of the model as stored.",
+            "Measures what fewer bits cost, of weights or on the wire: perplexities beside the stored model's.",
         discussion: """
             The reference has its weights as stored, and sends hidden vectors as the arithmetic loses nothing by. \
             Without --text or --prompt-ids the tokens are its own: sampled at temperature 1. Then the ratio is exp of \

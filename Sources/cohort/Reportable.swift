@@ -123,10 +123,6 @@ extension WorkerError: Reportable {
     }
 }
 
-extension NamedFileError: Reportable {
-    var exitStatus: Int32 { ExitStatus.badInput }
-}
-
 extension RoutingTraceError: Reportable {
     var exitStatus: Int32 { ExitStatus.badInput }
 }

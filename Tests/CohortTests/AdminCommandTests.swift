@@ -175,7 +175,7 @@ import Testing
                 let found = try await scene.run(program: "/usr/bin/env", [variable] + command)
                 #expect(found.status == 0, "\(found)")
             }
-            // A name that begins like an address of loopback may be anybody's: "127.1" is no address as they are written.
+            // A name that begins like an address of loopback may be anybody's.
             let named = [RunningProgram.cohort, "status", "--server", "http://127.1:\(server.port)"]
             let other = try await scene.run(program: "/usr/bin/env", ["RUNTIME_DIRECTORY=\(own)"] + named)
             #expect(other.status == 1 && other.error.contains("asks for its admin key"), "\(other)")

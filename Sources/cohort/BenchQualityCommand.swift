@@ -88,16 +88,15 @@ struct BenchQualityCommand: ParsableCommand {
                 let run = try given ?? QualityRun(sampling: tokens, window: window, from: engine, seed: seed)
                 return (run, try run.measure(engine))
             }
-            let lines = try ([standard] + ways.filter { $0 != standard }).map { way in
-                progress.show(way.description)
-                let quality =
-                    way == standard
-                    ? reference
-                    : try measure(way, checkpoint, processor, window: window) { try run.measure($0) }
-                return QualityReport.Line(
+            func line(_ way: Way, _ quality: Quality) -> QualityReport.Line {
+                QualityReport.Line(
                     way.held, wire: way.wire, config: checkpoint.config, quality: quality, reference: reference)
             }
-            return (reference.tokens, lines)
+            let others = try ways.filter { $0 != standard }.map { way in
+                progress.show(way.description)
+                return line(way, try measure(way, checkpoint, processor, window: window) { try run.measure($0) })
+            }
+            return (reference.tokens, [line(standard, reference)] + others)
         }
         let source = text.map { "of \($0)" } ?? (promptIDs == nil ? "of the model's own" : "of the command line")
         let report = QualityReport(model: model, source: source, tokens: count, lines: lines)
@@ -167,41 +166,4 @@ struct BenchQualityCommand: ParsableCommand {
     private static let usualWindow = 256
     /// Far more than a million tokens.
     private static let maximumTextByteSize = 64 << 20
-}
-
-/// Ways to send hidden vectors on the command line: "f32,bf16,fp8".
-struct WireList: ExpressibleByArgument {
-    let values: [ExchangeDType]
-
-    init?(argument: String) {
-        let names = argument.split(separator: ",", omittingEmptySubsequences: false)
-        values = names.compactMap { ExchangeDType(rawValue: String($0)) }
-        guard values.count == names.count else { return nil }
-    }
-}
-
-/// Ways to hold weights on the command line: "stored,int8,int4".
-struct HeldList: ExpressibleByArgument {
-    /// nil: as stored.
-    let values: [HeldDType?]
-
-    init(_ values: [HeldDType?]) {
-        self.values = values
-    }
-
-    init?(argument: String) {
-        var values: [HeldDType?] = []
-        for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            let held = HeldDType(rawValue: String(name))
-            guard held != nil || name == Self.stored else { return nil }
-            values.append(held)
-        }
-        self.values = values
-    }
-
-    var defaultValueDescription: String {
-        values.map { $0?.rawValue ?? Self.stored }.joined(separator: ",")
-    }
-
-    private static let stored = "stored"
 }

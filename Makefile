@@ -24,7 +24,7 @@ test: .packages
 	$(SWIFT) test $(FLAGS) --skip-build --skip "$(PROCESS_TESTS)"
 	$(SWIFT) test $(FLAGS) --skip-build --filter "$(PROCESS_TESTS)"
 
-# A checkpoint of R1's true widths with one dense and one MoE layer (13 GB) through four workers; wants 20 GB of disk.
+# A checkpoint of R1's true widths with one dense and one MoE layer (16 GB) through four workers; wants 20 GB of disk.
 test-slow: build
 	scripts/true-widths.sh $(COHORT)
 

@@ -117,7 +117,7 @@ let package = Package(
                 "TestSupport", "Cluster", "HTTPAPI", .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
-        .tests("ClusterTests", ["Cluster", "Checkpoint", "Kernels", "TestSupport"], exclude: ["Fixtures"]),
+        .tests("ClusterTests", ["Bench", "Cluster", "Checkpoint", "Kernels", "TestSupport"], exclude: ["Fixtures"]),
     ]
 )
 

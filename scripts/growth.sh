@@ -23,6 +23,6 @@ END
     "$cohort" synth "$work/config.json" "$work/model" --seed 1 --dtype fp8 >&2
     echo "$experts experts"
     "$cohort" bench decode "$work/model" --local 0,2,4,8 --batch 1,8,64 --prompt 16 --prefill-chunk 128 --tokens 24 \
-        --runs 2 2>/dev/null | tail -n +2
+        --runs 2 | tail -n +2
     rm -r "$work/model"
 done

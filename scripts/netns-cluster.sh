@@ -15,11 +15,13 @@ a bridge (10.77.0.0/24), prints the completion, and removes everything again. Cl
   --pipeline-parallel-size N   1
   --memory SIZE                of each of the five hosts, as in a cluster file: 4GiB
   --timeout SECONDS            for the whole run: 300
-  --cut N                      takes worker N's network away once all work; it answers nothing from then on
+  --cut N                      takes worker N's network away once all work; it answers nothing from then on. A run
+                               that is over before it could be cut off fails
   --keep-logs FOLDER           copies the cluster file and each process's log there
   GENERATE-OPTIONS             as `cohort generate --help` lists them; without any: --prompt-ids 0,1,2,3 --max-tokens 8
 
-Exit status: the coordinator's; 64 wrong usage; 66 COHORT or MODEL is missing; 77 namespaces are not allowed here.
+Exit status: the coordinator's; 1 also where --cut came too late; 64 wrong usage; 66 COHORT or MODEL is missing; 77
+namespaces are not allowed here.
 END
 }
 
@@ -177,4 +179,8 @@ status=0
 wait "$coordinator" || status=$?
 cat "$work/output"
 [ "$status" -eq 0 ] || show_logs
+if [ "$status" -eq 0 ] && [ -n "$cut" ]; then
+    echo "netns-cluster: all was over before worker $cut could be cut off: ask for more tokens" >&2
+    status=1
+fi
 exit "$status"

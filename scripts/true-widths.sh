@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: scripts/true-widths.sh COHORT [FOLDER]
-# R1's true widths with one dense and one MoE layer: makes the checkpoint (about 13 GB, FP8) in FOLDER, or in a
+# R1's true widths with one dense and one MoE layer: makes the checkpoint (about 16 GB, FP8) in FOLDER, or in a
 # temporary one that is removed again, and completes a prompt through four workers. Prints what each process held.
 set -euo pipefail
 cohort=$(realpath "${1:?usage: scripts/true-widths.sh COHORT [FOLDER]}")

@@ -5,7 +5,19 @@ internal import Foundation
 package struct ClusterReport: Sendable, Encodable {
     /// One stretch of steps, with what happened in it.
     package struct Phase: Sendable, Encodable {
-        package let name: String
+        package enum Name: String, Sendable, Encodable {
+            case uniform, rebalance, rebalanced
+            case scaleOut = "scale-out"
+            case scaledOut = "scaled out"
+            case drain
+            case killedWithFewReplicas = "kill, few replicas"
+            case mended
+            /// From here on every expert has two holders.
+            case replicated
+            case killedWithReplicas = "kill, replicas"
+        }
+
+        package let name: Name
         package let steps: Int
         package let tokensPerSecond: Double
         package let medianStepSeconds: Double
@@ -20,7 +32,7 @@ package struct ClusterReport: Sendable, Encodable {
         package let isExact: Bool
 
         package init(
-            name: String, span: ClusterRun.Span, tokens: Int, balancedness: Double, movedBytes: Int, leastBytes: Int
+            name: Name, span: ClusterRun.Span, tokens: Int, balancedness: Double, movedBytes: Int, leastBytes: Int
         ) {
             let samples = Samples(span.stepSeconds.isEmpty ? [0] : span.stepSeconds)
             self.name = name
@@ -36,14 +48,17 @@ package struct ClusterReport: Sendable, Encodable {
         }
     }
 
-    /// How level the policies are on the trace by number of workers, 12.5 % of the slots redundant: maximum over mean.
+    /// How level the policies are on the trace by number of workers: maximum over mean.
     package struct Policies: Sendable, Encodable {
         package let workers: Int
+        /// Of all workers together, for each layer.
+        package let slots: Int
         package let cohort: Double
         package let deepseek: Double
 
-        package init(workers: Int, cohort: Double, deepseek: Double) {
+        package init(workers: Int, slots: Int, cohort: Double, deepseek: Double) {
             self.workers = workers
+            self.slots = slots
             self.cohort = cohort
             self.deepseek = deepseek
         }
@@ -69,7 +84,7 @@ package struct ClusterReport: Sendable, Encodable {
         self.trace = trace
         self.phases = phases
         self.planningSeconds = planningSeconds
-        let step = phases.first { $0.name == "rebalanced" }?.medianStepSeconds ?? 0
+        let step = phases.first { $0.name == .rebalanced }?.medianStepSeconds ?? 0
         planningShare = step > 0 ? planningSeconds * Double(layers) / step : 0
         self.policies = policies
     }
@@ -80,23 +95,24 @@ package struct ClusterReport: Sendable, Encodable {
         ])
         for phase in phases {
             table.add([
-                phase.name, "\(phase.steps)", String(format: "%.0f", phase.tokensPerSecond),
+                phase.name.rawValue, "\(phase.steps)", String(format: "%.0f", phase.tokensPerSecond),
                 Amount.seconds(phase.medianStepSeconds), Amount.seconds(phase.longestGapSeconds),
                 String(format: "%.3f", phase.balancedness), Amount.bytes(phase.movedBytes),
                 Amount.bytes(phase.leastBytes), "\(phase.failedSteps)", phase.isExact ? "yes" : "NO",
             ])
         }
-        var levels = TextTable(header: ["workers", "cohort", "deepseek"])
+        var levels = TextTable(header: ["workers", "slots", "cohort", "deepseek"])
         for policy in policies {
             levels.add([
-                "\(policy.workers)", String(format: "%.4f", policy.cohort), String(format: "%.4f", policy.deepseek),
+                "\(policy.workers)", "\(policy.slots)", String(format: "%.4f", policy.cohort),
+                String(format: "%.4f", policy.deepseek),
             ])
         }
         let head = "\(workers) workers, \(tokensPerStep) tokens a step, \(trace)"
         let planning = String(
             format: "choosing replicas and building the dispatch: %@ a layer, %.2f %% of a step",
             Amount.seconds(planningSeconds), planningShare * 100)
-        let title = "max/mean tokens per worker by policy, 12.5 % redundant slots"
+        let title = "max/mean tokens per worker by policy, with so many slots per layer"
         return ([head] + table.lines() + ["", planning, "", title] + levels.lines()).joined(separator: "\n")
     }
 }

@@ -24,22 +24,29 @@ package struct DecodeRun {
         package let prefillSeconds: Double
         /// Seconds of each step.
         package let stepSeconds: [Double]
-        /// Bytes touched in each step.
+        /// Bytes touched in each step; none where nobody asked.
         package let stepBytes: [Double]
     }
 
     /// Positions that the caches of the run need.
-    package var positions: Int { batch * (promptLength + tokensPerSequence) }
+    package var positions: Int { batch * positionsPerSequence }
 
-    /// - Parameter seed: of the prompts' tokens.
+    /// Positions that each sequence comes to.
+    package var positionsPerSequence: Int { promptLength + tokensPerSequence }
+
+    /// - Parameters:
+    ///   - bytes: nil where nobody asks for those of the steps.
+    ///   - seed: of the prompts' tokens.
     /// - Throws: what the engine throws.
-    package func measure(_ engine: Engine, vocabularySize: Int, bytes: StepBytes, seed: Int) throws -> Outcome {
+    package func measure(
+        _ engine: Engine, vocabularySize: Int, bytes: StepBytes? = nil, seed: Int
+    ) throws -> Outcome {
         var sequences: [GenerationSequence] = []
         let prefillSeconds = try Stopwatch.seconds {
             for index in 0..<batch {
                 sequences.append(
                     try engine.submit(
-                        request(vocabularySize, seed: seed * batch + index),
+                        request(vocabularySize, seed: seed * batch + index, keeps: bytes == nil ? [] : .routing),
                         inventing: isInvented ? promptLength - 1 : 0))
             }
             while sequences.contains(where: { $0.steps.isEmpty }) { _ = try engine.step() }
@@ -53,21 +60,16 @@ package struct DecodeRun {
             // The first step that decodes alone meets what the prompts left in the caches.
             guard step > 0 else { continue }
             seconds.append(elapsed)
-            touched.append(Double(touchedBytes(sequences, bytes)))
+            if let bytes { touched.append(Double(touchedBytes(sequences, bytes))) }
         }
         engine.abandon()
         return Outcome(prefillSeconds: prefillSeconds, stepSeconds: seconds, stepBytes: touched)
     }
 
-    private func request(_ vocabularySize: Int, seed: Int) -> GenerationRequest {
-        var state = UInt64(truncatingIfNeeded: seed &+ 1) &* 0x9E37_79B9_7F4A_7C15
-        let prompt = (0..<promptLength).map { _ in
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return Int(state % UInt64(vocabularySize))
-        }
-        return GenerationRequest(promptIDs: prompt, maximumTokens: tokensPerSequence, keeps: .routing)
+    private func request(_ vocabularySize: Int, seed: Int, keeps: GenerationRequest.Keeps) -> GenerationRequest {
+        var generator = XorShift(seed: UInt64(truncatingIfNeeded: seed))
+        let prompt = (0..<promptLength).map { _ in Int(generator.next() % UInt64(vocabularySize)) }
+        return GenerationRequest(promptIDs: prompt, maximumTokens: tokensPerSequence, keeps: keeps)
     }
 
     /// Of the step before: each sequence's last position.

@@ -23,35 +23,31 @@ package struct DispatchReport: Sendable, Encodable {
     package let ratio: Double
 
     package init(
-        hiddenSize: Int, rows: Int, wire: String, sizes: [PingPong.Sizes], dispatches: [Double], experts: [Double],
+        hiddenSize: Int, rows: Int, wire: String, sizes: [PingPong.Sizes], outcome: LayerRun.Outcome,
         pingPong: Samples
     ) {
-        let way = Samples(zip(dispatches, experts).map { $0 - $1 })
         workers = sizes.count
         self.hiddenSize = hiddenSize
         self.rows = rows
         self.wire = wire
         bytesOut = sizes.reduce(0) { $0 + $1.out }
         bytesBack = sizes.reduce(0) { $0 + $1.back }
-        dispatchSeconds = Samples(dispatches).summary
-        expertSeconds = Samples(experts).summary
-        wayThereAndBackSeconds = way.summary
+        dispatchSeconds = outcome.whole.summary
+        expertSeconds = outcome.experts.summary
+        wayThereAndBackSeconds = outcome.way.summary
         pingPongSeconds = pingPong.summary
-        ratio = way.median / pingPong.median
+        ratio = outcome.way.median / pingPong.median
     }
 
     package var text: String {
-        func span(_ summary: Samples.Summary) -> String {
-            "\(Amount.seconds(summary.median)) (\(Amount.seconds(summary.p10))..\(Amount.seconds(summary.p90)))"
-        }
-        return """
-            \(workers) workers, hidden size \(hiddenSize), \(rows) rows, wire \(wire): \
-            \(Amount.grouped(bytesOut)) bytes out, \(Amount.grouped(bytesBack)) back
-            dispatch + combine  \(span(dispatchSeconds))
-            experts             \(span(expertSeconds))
-            way there and back  \(span(wayThereAndBackSeconds))
-            TCP ping-pong       \(span(pingPongSeconds))
-            ratio               \(String(format: "%.2f", ratio))
-            """
+        """
+        \(workers) workers, hidden size \(hiddenSize), \(rows) rows, wire \(wire): \
+        \(Amount.grouped(bytesOut)) bytes out, \(Amount.grouped(bytesBack)) back
+        dispatch + combine  \(dispatchSeconds.secondsText)
+        experts             \(expertSeconds.secondsText)
+        way there and back  \(wayThereAndBackSeconds.secondsText)
+        TCP ping-pong       \(pingPongSeconds.secondsText)
+        ratio               \(String(format: "%.2f", ratio))
+        """
     }
 }

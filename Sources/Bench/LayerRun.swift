@@ -1,17 +1,38 @@
 package import Experts
 internal import Kernels
 
-/// One layer's routed experts by themselves: dispatch and combine, again and again with other experts, as a plan has
-/// them: drawn uniformly.
+/// One layer's routed experts by themselves: dispatch and combine of a trace's batches, again and again.
 package final class LayerRun {
     /// Seconds of each repetition.
     package struct Outcome {
+        /// From the dispatch to the end of the combine.
+        package let whole: Samples
         /// Until all rows are on their way.
         package let dispatch: Samples
         /// That the slowest worker computed.
         package let experts: Samples
-        /// From the dispatch to the end of the combine, without the slowest worker's computing.
+        /// The whole without the slowest worker's computing.
         package let way: Samples
+
+        /// - Parameters: [repetitions] each.
+        package init(whole: [Double], dispatch: [Double], experts: [Double]) {
+            self.init(
+                whole: Samples(whole), dispatch: Samples(dispatch), experts: Samples(experts),
+                way: Samples(zip(whole, experts).map { $0 - $1 }))
+        }
+
+        private init(whole: Samples, dispatch: Samples, experts: Samples, way: Samples) {
+            self.whole = whole
+            self.dispatch = dispatch
+            self.experts = experts
+            self.way = way
+        }
+
+        package static func + (left: Outcome, right: Outcome) -> Outcome {
+            Outcome(
+                whole: left.whole + right.whole, dispatch: left.dispatch + right.dispatch,
+                experts: left.experts + right.experts, way: left.way + right.way)
+        }
     }
 
     private let experts: any RoutedExperts
@@ -23,21 +44,22 @@ package final class LayerRun {
     private let output: AlignedBuffer<Float>
     private let busySeconds: () -> [Double]
 
-    /// - Parameter busySeconds: [workers] how long each has computed so far.
+    /// - Parameters:
+    ///   - layer: of the model; the trace's first stands for it.
+    ///   - tokens: of one dispatch.
+    ///   - busySeconds: [workers] how long each has computed so far.
     package init(
-        experts: any RoutedExperts, layer: Int, expertCount: Int, expertsPerToken: Int, tokens: Int, hiddenSize: Int,
+        experts: any RoutedExperts, layer: Int, trace: RoutingTrace, tokens: Int, hiddenSize: Int,
         busySeconds: @escaping () -> [Double]
     ) {
         self.experts = experts
         self.layer = layer
+        self.trace = trace
         self.tokens = tokens
         self.busySeconds = busySeconds
-        trace = RoutingTrace(
-            experts: expertCount, expertsPerToken: expertsPerToken, layers: 1, tokens: tokens * Self.batches,
-            exponent: 0, seed: UInt64(tokens))
-        routing = Routing(maximumTokens: tokens, expertsPerToken: expertsPerToken)
+        routing = Routing(maximumTokens: tokens, expertsPerToken: trace.expertsPerToken)
         routing.begin(tokens: tokens)
-        for pair in 0..<routing.pairCount { routing.weights[pair] = 1 / Float(expertsPerToken) }
+        for pair in 0..<routing.pairCount { routing.weights[pair] = 1 / Float(trace.expertsPerToken) }
         input = AlignedBuffer(count: tokens * hiddenSize)
         for index in 0..<input.count { input.pointer[index] = Float(index % 61 - 30) / 32 }
         output = AlignedBuffer(count: tokens * hiddenSize)
@@ -45,28 +67,33 @@ package final class LayerRun {
 
     /// - Throws: what the experts throw.
     package func measure(_ stopwatch: Stopwatch) throws -> Outcome {
-        var (dispatch, slowest, way): ([Double], [Double], [Double]) = ([], [], [])
+        var (dispatch, slowest, whole): ([Double], [Double], [Double]) = ([], [], [])
         _ = try stopwatch.measure { repetition in
-            for (pair, expert) in trace.batch(layer: 0, from: repetition * tokens, tokens: tokens).enumerated() {
-                routing.experts[pair] = expert
-            }
             let before = busySeconds()
-            var flight: Flight?
-            let there = try Stopwatch.seconds {
-                flight = try experts.dispatch(input.pointer, to: routing, layer: layer)
-            }
-            let back = try Stopwatch.seconds {
-                if let flight { try experts.combine(flight, into: output.pointer) }
-            }
+            let seconds = try run(batch: repetition)
             guard repetition > 0 else { return }
-            let busy = zip(before, busySeconds()).map { $1 - $0 }.max() ?? 0
-            dispatch.append(there)
-            slowest.append(busy)
-            way.append(there + back - busy)
+            dispatch.append(seconds.dispatch)
+            slowest.append(zip(before, busySeconds()).map { $1 - $0 }.max() ?? 0)
+            whole.append(seconds.whole)
         }
-        return Outcome(dispatch: Samples(dispatch), experts: Samples(slowest), way: Samples(way))
+        return Outcome(whole: whole, dispatch: dispatch, experts: slowest)
     }
 
-    /// Enough that no cache holds the experts of a batch until it comes round.
-    private static let batches = 64
+    /// Dispatches and combines one batch of the trace.
+    /// - Returns: seconds until all rows were on their way, and until the end.
+    /// - Throws: what the experts throw.
+    @discardableResult
+    package func run(batch: Int) throws -> (dispatch: Double, whole: Double) {
+        for (pair, expert) in trace.batch(layer: 0, from: batch * tokens, tokens: tokens).enumerated() {
+            routing.experts[pair] = expert
+        }
+        var flight: Flight?
+        let dispatch = try Stopwatch.seconds {
+            flight = try experts.dispatch(input.pointer, to: routing, layer: layer)
+        }
+        let combine = try Stopwatch.seconds {
+            if let flight { try experts.combine(flight, into: output.pointer) }
+        }
+        return (dispatch, dispatch + combine)
+    }
 }

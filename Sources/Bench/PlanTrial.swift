@@ -27,18 +27,18 @@ package struct PlanTrial {
     ) throws -> (PredictionReport.Layer, PlanCalibration.Measurement) {
         let config = decoder.config
         let layers = Array(config.expertLayers)
+        // As a plan has them: drawn uniformly.
+        let trace = RoutingTrace(
+            experts: config.expertCount, expertsPerToken: config.expertsPerToken, layers: 1,
+            tokens: batch * Self.batches, exponent: 0, seed: UInt64(batch))
         let run = LayerRun(
-            experts: experts, layer: layers[0], expertCount: config.expertCount,
-            expertsPerToken: config.expertsPerToken, tokens: batch, hiddenSize: config.hiddenSize,
+            experts: experts, layer: layers[0], trace: trace, tokens: batch, hiddenSize: config.hiddenSize,
             busySeconds: busySeconds)
         // A machine changes from second to second: each phase is measured before and after the whole.
         let own = try step(batch, IdleExperts())
-        let layer = try run.measure(Self.stopwatch)
+        let before = try run.measure(Self.stopwatch)
         let whole = try step(batch, experts)
-        let again = try run.measure(Self.stopwatch)
-        let outcome = LayerRun.Outcome(
-            dispatch: layer.dispatch + again.dispatch, experts: layer.experts + again.experts,
-            way: layer.way + again.way)
+        let outcome = before + (try run.measure(Self.stopwatch))
         let count = Double(layers.count)
         return (
             PredictionReport.Layer(batch: batch, outcome),
@@ -51,16 +51,21 @@ package struct PlanTrial {
 
     /// Seconds of each of some decoding steps.
     private func step(_ batch: Int, _ experts: any RoutedExperts) throws -> Samples {
-        let run = DecodeRun(batch: batch, promptLength: positions, isInvented: true, stepCount: steps)
+        let run = Self.run(batch: batch, positions: positions, steps: steps)
         let engine = Engine(
             model: decoder, experts: experts, processor: processor,
             limits: .init(
                 prefillChunk: batch, cachePositions: run.positions + batch * CachePool.pagePositions))
-        let outcome = try run.measure(
-            engine, vocabularySize: decoder.config.vocabularySize,
-            bytes: StepBytes(decoder.config, cacheValueByteSize: 2), seed: batch)
-        return Samples(outcome.stepSeconds)
+        return Samples(
+            try run.measure(engine, vocabularySize: decoder.config.vocabularySize, seed: batch).stepSeconds)
+    }
+
+    /// The steps of a batch that are measured.
+    package static func run(batch: Int, positions: Int, steps: Int) -> DecodeRun {
+        DecodeRun(batch: batch, promptLength: positions, isInvented: true, stepCount: steps)
     }
 
     private static let stopwatch = Stopwatch(seconds: 1.5, leastRepetitions: 8, mostRepetitions: 400)
+    /// Enough that no cache holds the experts of a batch until it comes round.
+    private static let batches = 64
 }

@@ -4,7 +4,7 @@ internal import Cluster
 package struct PolicyLevels {
     package let levels: [ClusterReport.Policies]
 
-    /// An eighth of the slots, or somewhat more where the workers' slots must be equal, is redundant.
+    /// There are an eighth more slots than experts, or somewhat more, since every worker has as many as the others.
     /// - Throws: `PolicyError` or `PlacementError` when the trace's experts cannot be placed so.
     package init(_ trace: RoutingTrace, batch: Int) throws {
         levels = try Self.workerCounts.map { workers in
@@ -30,7 +30,8 @@ package struct PolicyLevels {
                         epoch: 0, parallelism: Parallelism(tensor: 1, pipeline: 1, workers: workers), stages: stages),
                     modelLayers: layers, workers: Array(0..<workers), batch: batch)
             }
-            return ClusterReport.Policies(workers: workers, cohort: measured[0], deepseek: measured[1])
+            return ClusterReport.Policies(
+                workers: workers, slots: slots * workers, cohort: measured[0], deepseek: measured[1])
         }
     }
 

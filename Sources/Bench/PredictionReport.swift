@@ -89,9 +89,7 @@ package struct PredictionReport: Sendable, Encodable {
         for layer in layers {
             table.add(
                 [Self.sequences(layer.batch)]
-                    + [layer.dispatchSeconds, layer.expertSeconds, layer.waySeconds].map {
-                        "\(Amount.seconds($0.median)) (\(Amount.seconds($0.p10))..\(Amount.seconds($0.p90)))"
-                    })
+                    + [layer.dispatchSeconds, layer.expertSeconds, layer.waySeconds].map(\.secondsText))
         }
         return table.lines()
     }

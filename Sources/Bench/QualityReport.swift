@@ -1,29 +1,35 @@
 package import Checkpoint
 internal import Cluster
+package import Experts
 internal import Foundation
 
-/// What holding weights in fewer bits costs: perplexities beside that of the weights as stored, of the same tokens.
+/// What fewer bits cost, of weights or on the wire: perplexities beside that of a reference, of the same tokens.
 package struct QualityReport: Sendable, Encodable {
-    /// One way to hold the weights.
+    /// One way to hold the weights and to send hidden vectors.
     package struct Line: Sendable, Encodable {
         /// "stored", or as on the command line.
         package let experts: String
         package let dense: String
+        /// How hidden vectors travel to the experts.
+        package let wire: String
         /// Of all weights, without the MTP layers.
         package let weightBytes: Int
         package let perplexity: Double
-        /// Over the perplexity of the weights as stored.
+        /// Over the perplexity of the reference.
         package let ratio: Double
-        /// The share of tokens before which the likeliest one is the same as with the weights as stored.
+        /// The share of tokens before which the likeliest one is the same as the reference's.
         package let agreement: Double
 
-        package init(_ held: HeldDTypes, config: ModelConfig, quality: Quality, stored: Quality) {
+        package init(
+            _ held: HeldDTypes, wire: ExchangeDType, config: ModelConfig, quality: Quality, reference: Quality
+        ) {
             experts = held.expert?.rawValue ?? "stored"
             dense = held.dense?.rawValue ?? "stored"
+            self.wire = wire.rawValue
             weightBytes = ModelLayout(config, includesMTP: false, held: held).byteCount
             perplexity = quality.perplexity
-            ratio = quality.perplexity / stored.perplexity
-            agreement = quality.agreement(with: stored)
+            ratio = quality.perplexity / reference.perplexity
+            agreement = quality.agreement(with: reference)
         }
     }
 
@@ -31,7 +37,7 @@ package struct QualityReport: Sendable, Encodable {
     /// Where the tokens are from.
     package let source: String
     package let tokens: Int
-    /// The weights as stored first.
+    /// The reference first.
     package let lines: [Line]
 
     package init(model: String, source: String, tokens: Int, lines: [Line]) {
@@ -43,12 +49,13 @@ package struct QualityReport: Sendable, Encodable {
 
     package var text: String {
         var table = TextTable(header: [
-            "experts", "dense", "weights", "perplexity", "ratio", "same likeliest token",
+            "experts", "dense", "wire", "weights", "perplexity", "ratio", "same likeliest token",
         ])
         for line in lines {
             table.add([
-                line.experts, line.dense, Amount.bytes(line.weightBytes), String(format: "%.4f", line.perplexity),
-                String(format: "%.5f", line.ratio), String(format: "%.1f %%", line.agreement * 100),
+                line.experts, line.dense, line.wire, Amount.bytes(line.weightBytes),
+                String(format: "%.4f", line.perplexity), String(format: "%.5f", line.ratio),
+                String(format: "%.1f %%", line.agreement * 100),
             ])
         }
         return (["\(model), \(Amount.grouped(tokens)) tokens \(source)"] + table.lines()).joined(separator: "\n")

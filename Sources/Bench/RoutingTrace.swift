@@ -36,18 +36,29 @@ package struct RoutingTrace: Sendable {
         }
     }
 
+    /// Decisions as they are.
+    /// - Parameter layers: [layers][tokens x experts per token]
+    package init(experts count: Int, expertsPerToken: Int, layers: [[Int32]]) {
+        expertCount = count
+        self.expertsPerToken = expertsPerToken
+        self.layers = layers
+    }
+
     /// What `cohort generate --json --routing` printed.
+    /// - Parameter file: what errors call it.
     /// - Throws: `RoutingTraceError` when it is something else, or names experts that there are not.
-    package init(file: String, experts count: Int, expertsPerToken: Int) throws {
+    package init(
+        json: [UInt8], file: String, experts count: Int, expertsPerToken: Int
+    ) throws(RoutingTraceError) {
         let recorded: Recorded
         do {
-            recorded = try JSONDecoder().decode(Recorded.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+            recorded = try JSONDecoder().decode(Recorded.self, from: Data(json))
         } catch {
             throw RoutingTraceError(file: file, what: "it is no output of `cohort generate --json --routing`")
         }
         expertCount = count
         self.expertsPerToken = expertsPerToken
-        layers = try recorded.routing.map { layer in
+        layers = try recorded.routing.map { layer throws(RoutingTraceError) in
             for experts in layer.experts {
                 guard experts.count == expertsPerToken, experts.allSatisfy({ 0..<Int32(count) ~= $0 }) else {
                     throw RoutingTraceError(
@@ -120,19 +131,5 @@ extension [Double] {
             if isBehind(self[middle]) { high = middle } else { low = middle + 1 }
         }
         return low
-    }
-}
-
-/// Marsaglia's xorshift64.
-private struct XorShift: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = (seed &+ 1) &* 0x9E37_79B9_7F4A_7C15 }
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
     }
 }

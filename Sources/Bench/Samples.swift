@@ -1,3 +1,5 @@
+internal import Cluster
+
 /// Repeated measurements of one quantity, such as seconds.
 package struct Samples: Sendable, Equatable {
     private let ascending: [Double]
@@ -39,5 +41,10 @@ package struct Samples: Sendable, Equatable {
         package let median: Double
         package let p10: Double
         package let p90: Double
+
+        /// Of seconds: "1.2 ms (1.1 ms..1.4 ms)", the median and the range of eight in ten.
+        package var secondsText: String {
+            "\(Amount.seconds(median)) (\(Amount.seconds(p10))..\(Amount.seconds(p90)))"
+        }
     }
 }

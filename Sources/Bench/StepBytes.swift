@@ -21,7 +21,7 @@ package struct StepBytes: Sendable, Equatable {
             if case .expert = $0 { true } else { false }
         }
         coordinator = layout.byteCount - routed - (config.tiedEmbeddings ? 0 : embedding)
-        expert = config.expertCount > 0 ? layout.expertByteCount : 0
+        expert = layout.expertByteCount
         cachePosition = (config.latentRank + config.ropeDimension) * config.layerCount * cacheValueByteSize
         embeddingRow = embedding / config.vocabularySize
     }

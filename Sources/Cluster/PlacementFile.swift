@@ -8,6 +8,8 @@ internal import Foundation
 package enum PlacementFile {
     package static let format = "cohort-placement"
     package static let version = 1
+    /// Ample for any model's statistics.
+    package static let maximumByteSize = 256 << 20
 
     /// The bytes of a file; members are sorted, so equal contents give equal bytes.
     package static func encode(_ statistics: LoadStatistics, _ placement: NamedPlacement) -> [UInt8] {

@@ -91,15 +91,15 @@ package struct APIServer: Service {
         router.get("metrics") { _, _ in
             var text = PrometheusText(metrics.values, runner.load, workers())
             if let status = cluster?.status { text.add(status) }
-            return Self.response(.ok, "text/plain; version=0.0.4; charset=utf-8", Array(text.text.utf8))
+            return Response(.ok, type: "text/plain; version=0.0.4; charset=utf-8", Array(text.text.utf8))
         }
         let group = router.group("v1")
         if let key { group.add(middleware: APIKeyMiddleware(key: key, refusal: .unauthorized)) }
-        group.get("models") { _, _ in Self.json(ServedModel.List(data: [model.card])) }
+        group.get("models") { _, _ in Response(json: ServedModel.List(data: [model.card])) }
         group.get("models/:model") { _, context in
             let name = context.parameters.get("model") ?? ""
             guard name == model.name else { throw APIError.unknownModel(name, known: model.name) }
-            return Self.json(model.card)
+            return Response(json: model.card)
         }
         let completions = CompletionHandler(model: model, runner: runner, metrics: metrics, limits: limits)
         group.post("completions") { try await completions.respond($0, $1) }
@@ -115,18 +115,11 @@ package struct APIServer: Service {
     /// 200 while requests are taken, the last step went well and nothing stands in their way.
     private func health() -> Response {
         let load = runner.load
-        if load.isStopping { return Self.json(Health(status: "stopping", reason: nil), .serviceUnavailable) }
-        guard let failure = load.obstacle ?? load.failure else { return Self.json(Health(status: "ok", reason: nil)) }
-        return Self.json(Health(status: "failing", reason: failure), .serviceUnavailable)
-    }
-
-    private static func json(_ value: some Encodable, _ status: HTTPResponse.Status = .ok) -> Response {
-        response(status, JSONText.encode(value))
-    }
-
-    private static func response(_ status: HTTPResponse.Status, _ type: String, _ bytes: [UInt8]) -> Response {
-        Response(
-            status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        if load.isStopping { return Response(.serviceUnavailable, json: Health(status: "stopping", reason: nil)) }
+        guard let failure = load.obstacle ?? load.failure else {
+            return Response(json: Health(status: "ok", reason: nil))
+        }
+        return Response(.serviceUnavailable, json: Health(status: "failing", reason: failure))
     }
 
     /// How long a connection without a request is kept.

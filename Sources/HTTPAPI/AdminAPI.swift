@@ -18,7 +18,7 @@ package struct AdminAPI: Sendable {
     package func add(to router: Router<APIContext>) {
         let group = router.group("admin").add(middleware: APIKeyMiddleware(key: key, refusal: .wrongAdminKey))
         group.get("status") { _, _ in Self.answer(.ok, try known().status) }
-        group.get("loads") { _, _ in APIServer.response(.ok, LoadFile.encode(try known().statistics)) }
+        group.get("loads") { _, _ in Response(.ok, LoadFile.encode(try known().statistics)) }
         group.get("placement") { _, _ in try await record() }
         group.post("rebalance") { _, _ in try await perform(.rebalance) }
         group.post("workers/:name/drain") { _, context in try await perform(.drain(name: Self.name(context))) }
@@ -43,7 +43,7 @@ package struct AdminAPI: Sendable {
             let (placement, status) = (cluster.placement, cluster.status)
             if placement.epoch == status.epoch, let named = NamedPlacement(placement, names: status.workers.map(\.name))
             {
-                return APIServer.response(.ok, PlacementFile.encode(cluster.statistics, named))
+                return Response(.ok, PlacementFile.encode(cluster.statistics, named))
             }
             try await Task.sleep(for: Self.pause)
         }
@@ -56,7 +56,7 @@ package struct AdminAPI: Sendable {
     }
 
     private static func answer(_ code: HTTPResponse.Status, _ status: ClusterStatus) -> Response {
-        APIServer.response(code, status.json())
+        Response(code, status.json())
     }
 
     /// Several times as long as a status may be out of date.
@@ -68,13 +68,5 @@ package struct AdminAPI: Sendable {
             throw APIError.invalid("the worker's name is not percent-encoded UTF-8: encode it", parameter: "name")
         }
         return name
-    }
-}
-
-extension APIServer {
-    static func response(_ code: HTTPResponse.Status, _ json: [UInt8]) -> Response {
-        Response(
-            status: code, headers: [.contentType: "application/json"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: json)))
     }
 }

@@ -73,7 +73,7 @@ struct AdminClient: Sendable {
         do {
             let response = try await client.execute(request, timeout: .seconds(seconds))
             code = Int(response.status.code)
-            bytes = Array(try await response.body.collect(upTo: Self.maximumBytes).readableBytesView)
+            bytes = Array(try await response.body.collect(upTo: PlacementFile.maximumByteSize).readableBytesView)
         } catch {
             throw UnreachableError(
                 "\(server) cannot be reached (\(Self.reason(error))): start 'cohort serve', or name another --server")
@@ -133,8 +133,6 @@ struct AdminClient: Sendable {
     private static let readSeconds: Int64 = 15
     /// A command is taken between two steps; a step of a long prompt on a large model takes tens of seconds.
     private static let commandSeconds: Int64 = 120
-    /// Ample for any model's statistics.
-    private static let maximumBytes = 256 << 20
 }
 
 /// A server that does not answer.

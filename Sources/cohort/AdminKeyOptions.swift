@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Cluster
 internal import Foundation
 
 /// The key of the admin API: the server asks for it, the commands show it.
@@ -42,10 +43,13 @@ struct AdminKeyOptions: ParsableArguments {
 /// A key in a file that a flag names.
 enum KeyFile {
     static func read(_ path: String) throws -> String {
-        do {
-            return try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-        } catch {
-            throw InputError("\(path): the key cannot be read; check the path, and that this user may read it")
+        let bytes = try NamedFile.bytes(of: path, what: "key", maximumByteSize: maximumByteSize)
+        guard let text = String(bytes: bytes, encoding: .utf8) else {
+            throw InputError("\(path): the key is no text: give visible ASCII characters")
         }
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
+
+    /// More than a header takes.
+    private static let maximumByteSize = 1 << 16
 }

@@ -1,11 +1,6 @@
 internal import ArgumentParser
 internal import Bench
 internal import Checkpoint
-internal import Cluster
-internal import Dispatcher
-internal import Experts
-internal import Kernels
-internal import Logging
 
 struct BenchClusterCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,7 +8,9 @@ struct BenchClusterCommand: ParsableCommand {
         abstract: "Measures what a rebalance, a scale-out, a drain and a killed worker cost those who wait for tokens.",
         discussion: """
             Worker processes on this machine serve skewed routing, layer by layer, while the cluster changes. The \
-            longest gap is the longest time between two steps; every output is compared with what came before.
+            longest gap is the longest time between two steps; every output is compared with what came before. The \
+            coordinator has one thread and nothing but dispatch and combine to do: attention and the rest of a step \
+            are left out.
             """)
 
     @Argument(help: "The checkpoint folder. Default: two layers of 256 small experts, made for the run.")
@@ -54,28 +51,17 @@ struct BenchClusterCommand: ParsableCommand {
     }
 
     func run() throws {
-        let temporary =
-            model == nil
-            ? try TemporaryModel(.init(hiddenSize: 1024, layers: 2, experts: 256, width: 256), seed: 1) : nil
-        let checkpoint = try temporary?.checkpoint ?? Checkpoint(folder: model ?? "")
-        let config = checkpoint.config
-        let layers = Array(config.expertLayers)
-        let trace = try routingTrace(config, layers: layers.count)
-        let redundant = redundantExperts ?? config.expertCount / 8
+        let shape = TemporaryModel.Shape(hiddenSize: 1024, layers: 2, experts: 256, width: 256)
+        let given = try model.map { try Checkpoint(folder: $0) }
+        let trace = try routingTrace(
+            experts: given?.config.expertCount ?? shape.experts,
+            expertsPerToken: given?.config.expertsPerToken ?? TemporaryModel.Shape.expertsPerToken,
+            layers: given?.config.expertLayers.count ?? shape.layers)
+        let policies = try PolicyLevels(trace, batch: tokens).levels
+        let temporary = given == nil ? try TemporaryModel(shape, seed: 1) : nil
         let report = try withExtendedLifetime(temporary) {
-            var phases: [ClusterReport.Phase] = []
-            var planning = 0.0
-            for plan in [ClusterTrial.Plan.lively(redundant: redundant), .replicated] {
-                let trial = try ClusterTrial(
-                    checkpoint, layers: layers, trace: trace, workers: local, tokens: tokens, seconds: Double(seconds),
-                    migrationBandwidth: migrationBandwidth?.bytesPerSecond, plan)
-                defer { trial.close() }
-                phases += try trial.phases()
-                if case .lively = plan { planning = trial.planningSeconds() }
-            }
-            return ClusterReport(
-                workers: local, tokensPerStep: tokens, trace: self.trace ?? "Zipf(\(zipf))", layers: layers.count,
-                phases: phases, planningSeconds: planning, policies: try PolicyLevels(trace, batch: tokens).levels)
+            guard let checkpoint = given ?? temporary?.checkpoint else { preconditionFailure("given or made") }
+            return try measure(checkpoint, trace, policies)
         }
         try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
         let failures = report.phases.reduce(0) { $0 + $1.failedSteps }
@@ -83,15 +69,41 @@ struct BenchClusterCommand: ParsableCommand {
         if report.phases.contains(where: { !$0.isExact }) { throw WorkError("results changed while the cluster did") }
     }
 
-    private func routingTrace(_ config: ModelConfig, layers: Int) throws -> RoutingTrace {
+    private func measure(
+        _ checkpoint: Checkpoint, _ trace: RoutingTrace, _ policies: [ClusterReport.Policies]
+    ) throws -> ClusterReport {
+        var phases: [ClusterReport.Phase] = []
+        var planning = 0.0
+        for plan in [
+            ClusterTrial.Plan.lively(redundant: redundantExperts ?? checkpoint.config.expertCount / 8), .replicated,
+        ] {
+            let trial = try ClusterTrial(
+                checkpoint, trace: trace, workers: local, tokens: tokens, seconds: Double(seconds),
+                migrationBandwidth: migrationBandwidth?.bytesPerSecond, plan)
+            defer { trial.close() }
+            phases += try trial.phases()
+            if case .lively = plan { planning = trial.planningSeconds() }
+        }
+        return ClusterReport(
+            workers: local, tokensPerStep: tokens, trace: self.trace ?? "Zipf(\(zipf))",
+            layers: checkpoint.config.expertLayers.count, phases: phases, planningSeconds: planning,
+            policies: policies)
+    }
+
+    private func routingTrace(experts: Int, expertsPerToken: Int, layers: Int) throws -> RoutingTrace {
         if let trace {
-            return try RoutingTrace(file: trace, experts: config.expertCount, expertsPerToken: config.expertsPerToken)
+            return try RoutingTrace(
+                json: try NamedFile.bytes(
+                    of: trace, what: "routing trace", maximumByteSize: Self.maximumTraceByteSize),
+                file: trace, experts: experts, expertsPerToken: expertsPerToken)
         }
         return RoutingTrace(
-            experts: config.expertCount, expertsPerToken: config.expertsPerToken, layers: layers,
+            experts: experts, expertsPerToken: expertsPerToken, layers: layers,
             tokens: Self.traceTokens / tokens * tokens + tokens, exponent: zipf, seed: 1)
     }
 
     /// Enough for the loads to show the skew, few enough that every batch comes round.
     private static let traceTokens = 4096
+    /// A position of DeepSeek-R1 takes some 10 kB.
+    private static let maximumTraceByteSize = 1 << 30
 }

@@ -3,7 +3,6 @@ internal import Bench
 internal import Checkpoint
 internal import Cluster
 internal import Kernels
-internal import Logging
 internal import Model
 internal import Serving
 
@@ -27,7 +26,11 @@ struct BenchDecodeCommand: ParsableCommand {
     @Option(help: "Sequences decoded together, as in 1,8,32.")
     var batch = CountList([1, 8, 32])
 
-    @Option(help: "Worker processes, as in 0,1,2,4; 0 computes the experts in this process.")
+    @Option(
+        help: """
+            Worker processes, as in 0,1,2,4; 0 computes the experts in this process. All of these deployments are held \
+            in memory at once, each with all experts, and measured by turns.
+            """)
     var local = CountList([0])
 
     @Option(help: "Tokens of each prompt.")
@@ -77,31 +80,22 @@ struct BenchDecodeCommand: ParsableCommand {
 
     func run() throws {
         let checkpoint = try Checkpoint(folder: model)
+        let runs = try runs(checkpoint.config)
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: compute)
         let decoder = try DecoderModel(from: checkpoint, as: weights.denseDType, team: processor.team)
         let deployed = Deployment.Model(
             checkpoint: checkpoint, processor: processor, exchange: wire.dtype(for: compute),
-            expertLayers: Array(decoder.config.denseLayerCount..<decoder.config.layerCount),
             maximumTokens: prefillChunk, expertDType: weights.expertDType)
         let memory = MemoryReading(processor)
         var deployments: [(local: Int, Deployment)] = []
         defer { for (_, deployment) in deployments { deployment.close() } }
-        for count in local.values { deployments.append((count, try deploy(deployed, workers: count))) }
-        let lines = try runs(decoder.config).flatMap {
-            try measure($0, decoder, deployments, processor, memory)
-        }
+        for count in local.values { deployments.append((count, try Deployment(deployed, workers: count))) }
+        let lines = try runs.flatMap { try measure($0, decoder, deployments, processor, memory) }
         let report = DecodeReport(
             model: model, threads: processor.team.threads, kernelSet: processor.kernels.name,
             compute: compute.rawValue, wire: wire.dtype(for: compute).rawValue, held: weights.held,
             lines: lines)
         try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
-    }
-
-    private func deploy(_ model: Deployment.Model, workers: Int) throws -> Deployment {
-        guard workers > 0 else { return try Deployment(local: model) }
-        return try Deployment(
-            model, localWorkers: workers, parallelism: try Parallelism(tensor: 1, pipeline: 1, workers: workers),
-            logger: Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) })
     }
 
     private func runs(_ config: ModelConfig) throws -> [DecodeRun] {
@@ -112,11 +106,7 @@ struct BenchDecodeCommand: ParsableCommand {
                     DecodeRun(batch: batch, promptLength: $0, isInvented: true, stepCount: tokens)
                 }
         }
-        for run in runs where run.positions / run.batch > config.maximumPositions {
-            throw ValidationError(
-                "\(run.promptLength) positions and the steps after them are more than the model's "
-                    + "\(config.maximumPositions): give fewer")
-        }
+        for run in runs { try run.check(config) }
         return runs
     }
 

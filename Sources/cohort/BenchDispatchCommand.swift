@@ -1,11 +1,7 @@
 internal import ArgumentParser
 internal import Bench
 internal import Checkpoint
-internal import Cluster
-internal import Dispatcher
-internal import Experts
 internal import Kernels
-internal import Logging
 
 struct BenchDispatchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -49,63 +45,42 @@ struct BenchDispatchCommand: ParsableCommand {
         let deployment = try Deployment(
             Deployment.Model(
                 checkpoint: model.checkpoint, processor: processor, exchange: wire.dtype(for: .fast),
-                expertLayers: [0], maximumTokens: rows),
-            localWorkers: local, parallelism: try Parallelism(tensor: 1, pipeline: 1, workers: local),
-            logger: Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) })
+                maximumTokens: rows),
+            workers: local)
         defer { deployment.close() }
         let report = try withExtendedLifetime(model) { try measure(deployment, model.checkpoint.config) }
         try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
     }
 
     private func measure(_ deployment: Deployment, _ config: ModelConfig) throws -> DispatchReport {
-        let routing = self.routing(config)
-        let input = AlignedBuffer<Float>(count: rows * hidden)
-        for index in 0..<input.count { input.pointer[index] = Float(index % 61 - 30) / 32 }
-        let output = AlignedBuffer<Float>(count: rows * hidden)
-        func dispatch() throws {
-            let flight = try deployment.experts.dispatch(input.pointer, to: routing, layer: 0)
-            try deployment.experts.combine(flight, into: output.pointer)
-        }
+        let run = LayerRun(
+            experts: deployment.experts, layer: 0, trace: trace(config), tokens: rows, hiddenSize: hidden,
+            busySeconds: { deployment.busySeconds })
         let before = deployment.activity
-        try dispatch()
+        try run.run(batch: 0)
         let sizes = zip(before, deployment.activity).map {
-            PingPong.Sizes(out: Int($1.bytesOut - $0.bytesOut), back: Int($1.bytesIn - $0.bytesIn))
+            PingPong.Sizes(out: $1.bytesOut - $0.bytesOut, back: $1.bytesIn - $0.bytesIn)
         }.filter { $0.out > 0 }
         let pingPong = try PingPong(sizes)
         let stopwatch = Stopwatch(seconds: Self.seconds, mostRepetitions: max(1, rounds / Self.turns))
-        var (dispatches, experts, exchanges): ([Double], [Double], [Samples]) = ([], [], [])
-        for _ in 0..<Self.turns {
-            _ = try stopwatch.measure { repetition in
-                let start = deployment.activity
-                let seconds = try Stopwatch.seconds { try dispatch() }
-                guard repetition > 0 else { return }
-                dispatches.append(seconds)
-                experts.append(Self.slowest(start, deployment.activity))
-            }
-            exchanges.append(try stopwatch.measure { _ in try pingPong.round() })
+        let turns = try (0..<Self.turns).map { _ in
+            (try run.measure(stopwatch), try stopwatch.measure { _ in try pingPong.round() })
         }
         return DispatchReport(
             hiddenSize: hidden, rows: rows, wire: wire.dtype(for: .fast).rawValue, sizes: sizes,
-            dispatches: dispatches, experts: experts,
-            pingPong: exchanges.dropFirst().reduce(exchanges[0], +))
+            outcome: turns.dropFirst().reduce(turns[0].0) { $0 + $1.0 },
+            pingPong: turns.dropFirst().reduce(turns[0].1) { $0 + $1.1 })
     }
 
-    /// Seconds that the slowest worker has computed meanwhile.
-    private static func slowest(_ before: [WorkerActivity], _ after: [WorkerActivity]) -> Double {
-        zip(before, after).map { Double($1.busyMicroseconds - $0.busyMicroseconds) / 1e6 }.max() ?? 0
-    }
-
-    /// Each row's experts are spread over all of them.
-    private func routing(_ config: ModelConfig) -> Routing {
-        let routing = Routing(maximumTokens: rows, expertsPerToken: config.expertsPerToken)
-        routing.begin(tokens: rows)
-        let step = config.expertCount / config.expertsPerToken
-        for pair in 0..<routing.pairCount {
-            let (row, slot) = pair.quotientAndRemainder(dividingBy: config.expertsPerToken)
-            routing.experts[pair] = Int32((slot * (step + 1) + row) % config.expertCount)
-            routing.weights[pair] = 0.125
+    /// One batch, so that every dispatch has the same bytes; each row's experts are spread over all of them.
+    private func trace(_ config: ModelConfig) -> RoutingTrace {
+        let slots = config.expertsPerToken
+        let step = config.expertCount / slots
+        let experts = (0..<rows * slots).map { pair in
+            let (row, slot) = pair.quotientAndRemainder(dividingBy: slots)
+            return Int32((slot * (step + 1) + row) % config.expertCount)
         }
-        return routing
+        return RoutingTrace(experts: config.expertCount, expertsPerToken: slots, layers: [experts])
     }
 
     /// Both sides are measured by turns, since a machine changes from second to second.

@@ -26,21 +26,13 @@ struct BenchKernelsCommand: ParsableCommand {
     }
 
     func run() throws {
+        let drawing = try plot.map { try OutputFile($0, flag: "--plot") }
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: .fast)
-        let progress = ProgressLine(label: "measuring")
-        let report = KernelBench(processor: processor, seconds: seconds).run {
-            progress.show("\($0.kernel), \($0.shape)")
+        let report = ProgressLine.shown("measuring") { progress in
+            KernelBench(processor: processor, seconds: seconds).run { progress.show("\($0.kernel), \($0.shape)") }
         }
-        progress.finish()
         try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
-        if let plot { try write(Roofline(report).svg, to: plot) }
-    }
-
-    private func write(_ text: String, to path: String) throws {
-        do {
-            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-        } catch {
-            throw WorkError("\(path) cannot be written: \(error.localizedDescription)")
-        }
+        try drawing?.write(Data(Roofline(report).svg.utf8))
+        try drawing?.close()
     }
 }

@@ -5,7 +5,6 @@ internal import Cluster
 internal import Experts
 internal import Foundation
 internal import Kernels
-internal import Logging
 internal import Model
 internal import Serving
 
@@ -69,16 +68,19 @@ struct BenchPlanCommand: ParsableCommand {
     }
 
     func run() throws {
+        let file = try record.map { try OutputFile($0, flag: "--record") }
         let temporary = model == nil ? try TemporaryModel(.r1Layers, seed: 1) : nil
         let checkpoint = try temporary?.checkpoint ?? Checkpoint(folder: model ?? "")
         let report = try withExtendedLifetime(temporary) { try measure(checkpoint) }
-        if let record { try write(report.rates, to: record) }
         try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
+        try file?.write(Data(try report.rates.encoded()))
+        try file?.close()
     }
 
     private func measure(_ checkpoint: Checkpoint) throws -> PredictionReport {
         let config = checkpoint.config
         let batches = Set(batch.values).sorted()
+        for batch in batches { try PlanTrial.run(batch: batch, positions: positions, steps: tokens).check(config) }
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: .fast)
         let exchange = wire.dtype(for: .fast)
         let trial = PlanTrial(
@@ -87,37 +89,23 @@ struct BenchPlanCommand: ParsableCommand {
         let deployment = try Deployment(
             Deployment.Model(
                 checkpoint: checkpoint, processor: processor, exchange: exchange,
-                expertLayers: Array(config.expertLayers), maximumTokens: batches[batches.count - 1],
-                expertDType: weights.expertDType),
-            localWorkers: local, parallelism: try Parallelism(tensor: 1, pipeline: 1, workers: local),
-            logger: Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) })
+                maximumTokens: batches[batches.count - 1], expertDType: weights.expertDType),
+            workers: local)
         defer { deployment.close() }
-        let progress = ProgressLine(label: "measuring")
-        var (layers, measurements): ([PredictionReport.Layer], [PlanCalibration.Measurement]) = ([], [])
-        for batch in batches {
-            progress.show("batches of \(batch)")
-            let (layer, measurement) = try trial.measure(batch: batch, experts: deployment.experts) {
-                deployment.activity.map { Double($0.busyMicroseconds) / 1e6 }
+        let outcomes = try ProgressLine.shown("measuring") { progress in
+            try batches.map { batch in
+                progress.show("batches of \(batch)")
+                return try trial.measure(batch: batch, experts: deployment.experts) { deployment.busySeconds }
             }
-            layers.append(layer)
-            measurements.append(measurement)
         }
-        progress.finish()
+        let measurements = outcomes.map(\.1)
         let calibration = PlanCalibration(
             config: config, held: weights.held, wire: WireCost(exchange, hiddenSize: config.hiddenSize), workers: local,
             positions: positions)
         return try PredictionReport(
             model: model ?? "R1's widths, 1 dense and 1 MoE layer", workers: local, threads: processor.team.threads,
             wire: exchange.rawValue, positions: positions,
-            rates: try calibration.rates(measurements[0], measurements[measurements.count - 1]), layers: layers,
-            measurements: measurements, calibration: calibration)
-    }
-
-    private func write(_ rates: MeasuredRates, to path: String) throws {
-        do {
-            try Data(try rates.encoded()).write(to: URL(fileURLWithPath: path), options: .atomic)
-        } catch {
-            throw WorkError("\(path) cannot be written: \(error.localizedDescription)")
-        }
+            rates: try calibration.rates(measurements[0], measurements[measurements.count - 1]),
+            layers: outcomes.map(\.0), measurements: measurements, calibration: calibration)
     }
 }

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Bench
 internal import Checkpoint
 internal import Cluster
-internal import Foundation
+internal import Experts
 internal import Kernels
 internal import Model
 internal import Serving
@@ -12,10 +12,11 @@ struct BenchQualityCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quality",
         abstract:
-            "Measures what holding weights in fewer bits costs: perplexities beside that of the weights as stored.",
+            "Measures what fewer bits cost, of weights or on the wire: perplexities beside the stored model's.",
         discussion: """
-            Without --text or --prompt-ids the tokens are the model's own: sampled at temperature 1 with the weights \
-            as stored. Then the ratio is exp of how far the other distribution diverges from the model's.
+            The reference has its weights as stored, and sends hidden vectors as the arithmetic loses nothing by. \
+            Without --text or --prompt-ids the tokens are its own: sampled at temperature 1. Then the ratio is exp of \
+            how far the other distribution diverges from the reference's.
             """)
 
     @Argument(help: "The checkpoint folder.")
@@ -29,6 +30,13 @@ struct BenchQualityCommand: ParsableCommand {
         help: "What to hold the other matrices as, as in stored,int8,int4, with each of --expert-dtype.")
     var denseDType = HeldList([nil])
 
+    @Option(
+        help: """
+            How hidden vectors travel to the experts, as in f32,bf16,fp8, with each of --expert-dtype and \
+            --dense-dtype. Default: as the reference's.
+            """)
+    var wire: WireList?
+
     @Option(help: "A file of text to see coming.")
     var text: String?
 
@@ -38,8 +46,11 @@ struct BenchQualityCommand: ParsableCommand {
     @Option(help: "Tokens to sample where none are given.")
     var tokens = 1024
 
-    @Option(help: "Tokens of a context: longer texts are cut.")
-    var window = 256
+    @Option(
+        help: """
+            Tokens of a context: longer texts are cut. Default: \(Self.usualWindow), or as many as the model takes.
+            """)
+    var window: Int?
 
     @Option(help: "Of the sampling.")
     var seed: UInt64 = 1
@@ -58,7 +69,8 @@ struct BenchQualityCommand: ParsableCommand {
             throw ValidationError("--text and --prompt-ids exclude each other: give one")
         }
         for (name, value, range) in [
-            ("--tokens", tokens, 2...1_000_000), ("--window", window, 2...8192), ("--threads", threads ?? 1, 1...1024),
+            ("--tokens", tokens, 2...1_000_000), ("--window", window ?? 2, 2...8192),
+            ("--threads", threads ?? 1, 1...1024),
         ] where !(range ~= value) {
             throw ValidationError("\(name) is \(value): give \(range.lowerBound) to \(range.upperBound)")
         }
@@ -67,29 +79,59 @@ struct BenchQualityCommand: ParsableCommand {
     func run() throws {
         let checkpoint = try Checkpoint(folder: model)
         let processor = Processor(threads: threads ?? Machine.coreCount, compute: compute)
-        let window = min(window, checkpoint.config.maximumPositions - 1)
+        let window = try self.window(checkpoint.config)
         let given = try givenIDs().map { QualityRun($0, window: window) }
         if let given, given.texts.isEmpty { throw UsageError("the text has less than two tokens: give a longer one") }
-        let progress = ProgressLine(label: "measuring")
-        progress.show("weights as stored")
-        let (run, stored) = try measure(HeldDTypes(), checkpoint, processor) { engine in
-            let run = try given ?? QualityRun(sampling: tokens, window: window, from: engine, seed: seed)
-            return (run, try run.measure(engine))
+        let (count, lines) = try ProgressLine.shown("measuring") { progress in
+            progress.show("the reference")
+            let (run, reference) = try measure(standard, checkpoint, processor, window: window) { engine in
+                let run = try given ?? QualityRun(sampling: tokens, window: window, from: engine, seed: seed)
+                return (run, try run.measure(engine))
+            }
+            func line(_ way: Way, _ quality: Quality) -> QualityReport.Line {
+                QualityReport.Line(
+                    way.held, wire: way.wire, config: checkpoint.config, quality: quality, reference: reference)
+            }
+            let others = try ways.filter { $0 != standard }.map { way in
+                progress.show(way.description)
+                return line(way, try measure(way, checkpoint, processor, window: window) { try run.measure($0) })
+            }
+            return (reference.tokens, [line(standard, reference)] + others)
         }
-        var lines = [QualityReport.Line(HeldDTypes(), config: checkpoint.config, quality: stored, stored: stored)]
-        for held in ways where held != HeldDTypes() {
-            progress.show("experts \(held.expert?.rawValue ?? "stored"), dense \(held.dense?.rawValue ?? "stored")")
-            let quality = try measure(held, checkpoint, processor) { try run.measure($0) }
-            lines.append(QualityReport.Line(held, config: checkpoint.config, quality: quality, stored: stored))
-        }
-        progress.finish()
         let source = text.map { "of \($0)" } ?? (promptIDs == nil ? "of the model's own" : "of the command line")
-        let report = QualityReport(model: model, source: source, tokens: stored.tokens, lines: lines)
+        let report = QualityReport(model: model, source: source, tokens: count, lines: lines)
         try StandardStream.output((json ? try JSONText.of(report) : report.text) + "\n")
     }
 
-    private var ways: [HeldDTypes] {
-        denseDType.values.flatMap { dense in expertDType.values.map { HeldDTypes(expert: $0, dense: dense) } }
+    /// One way to hold the weights and to send hidden vectors.
+    private struct Way: Equatable, CustomStringConvertible {
+        let held: HeldDTypes
+        let wire: ExchangeDType
+
+        var description: String {
+            "experts \(held.expert?.rawValue ?? "stored"), dense \(held.dense?.rawValue ?? "stored"), wire \(wire)"
+        }
+    }
+
+    /// The reference.
+    private var standard: Way { Way(held: HeldDTypes(), wire: .standard(for: compute)) }
+
+    private var ways: [Way] {
+        (wire?.values ?? [standard.wire]).flatMap { wire in
+            denseDType.values.flatMap { dense in
+                expertDType.values.map { Way(held: HeldDTypes(expert: $0, dense: dense), wire: wire) }
+            }
+        }
+    }
+
+    /// A text and one token after it have to find room.
+    private func window(_ config: ModelConfig) throws -> Int {
+        let most = config.maximumPositions - 1
+        guard most >= window ?? 2 else {
+            throw UsageError(
+                "--window is \(window ?? 2), but the model's max_position_embeddings allows \(most): give less")
+        }
+        return window ?? min(Self.usualWindow, most)
     }
 
     private func givenIDs() throws -> [Int]? {
@@ -97,23 +139,19 @@ struct BenchQualityCommand: ParsableCommand {
             return try CompletionText(folder: model, prompt: nil, promptIDs: promptIDs, isChat: false).promptIDs
         }
         guard let text else { return nil }
-        guard let data = FileManager.default.contents(atPath: text) else {
-            throw InputError("\(text): the text cannot be read; check the path, and that this user may read it")
-        }
-        return try ModelText(folder: model, needsTokenizer: true).encode(String(decoding: data, as: UTF8.self))
+        let bytes = try NamedFile.bytes(of: text, what: "text", maximumByteSize: Self.maximumTextByteSize)
+        return try ModelText(folder: model, needsTokenizer: true).encode(String(decoding: bytes, as: UTF8.self))
     }
 
-    /// Loads the model with its weights held so, for as long as `body` runs.
+    /// Loads the model in this way, for as long as `body` runs.
     private func measure<Result>(
-        _ held: HeldDTypes, _ checkpoint: Checkpoint, _ processor: Processor, _ body: (Engine) throws -> Result
+        _ way: Way, _ checkpoint: Checkpoint, _ processor: Processor, window: Int, _ body: (Engine) throws -> Result
     ) throws -> Result {
-        let config = checkpoint.config
-        let decoder = try DecoderModel(from: checkpoint, as: held.dense, team: processor.team)
+        let decoder = try DecoderModel(from: checkpoint, as: way.held.dense, team: processor.team)
         let deployment = try Deployment(
             local: Deployment.Model(
-                checkpoint: checkpoint, processor: processor, exchange: .standard(for: compute),
-                expertLayers: Array(config.denseLayerCount..<config.layerCount), maximumTokens: Self.chunk,
-                expertDType: held.expert))
+                checkpoint: checkpoint, processor: processor, exchange: way.wire, maximumTokens: Self.chunk,
+                expertDType: way.held.expert))
         defer { deployment.close() }
         return try body(
             Engine(
@@ -125,30 +163,7 @@ struct BenchQualityCommand: ParsableCommand {
 
     /// Rows of one pass.
     private static let chunk = 256
-}
-
-/// Ways to hold weights on the command line: "stored,int8,int4".
-struct HeldList: ExpressibleByArgument {
-    /// nil: as stored.
-    let values: [HeldDType?]
-
-    init(_ values: [HeldDType?]) {
-        self.values = values
-    }
-
-    init?(argument: String) {
-        var values: [HeldDType?] = []
-        for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            let held = HeldDType(rawValue: String(name))
-            guard held != nil || name == Self.stored else { return nil }
-            values.append(held)
-        }
-        self.values = values
-    }
-
-    var defaultValueDescription: String {
-        values.map { $0?.rawValue ?? Self.stored }.joined(separator: ",")
-    }
-
-    private static let stored = "stored"
+    private static let usualWindow = 256
+    /// Far more than a million tokens.
+    private static let maximumTextByteSize = 64 << 20
 }

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Cluster
-internal import Foundation
 internal import Transport
 internal import Wire
 
@@ -25,6 +24,9 @@ struct ClusterOptions: ParsableArguments {
             """)
     var placement: String?
 
+    /// Whether there are any, on this machine or elsewhere.
+    var hasWorkers: Bool { cluster != nil || (local ?? 0) > 0 }
+
     func validate() throws {
         if local != nil && cluster != nil {
             throw ValidationError("--local and --cluster exclude each other: give one")
@@ -32,17 +34,17 @@ struct ClusterOptions: ParsableArguments {
         if let local, !(0...Self.maximumLocal ~= local) {
             throw ValidationError("--local is \(local): give 0 to \(Self.maximumLocal)")
         }
+        if placement != nil && !hasWorkers {
+            throw ValidationError("--placement places experts on workers: give --local N or --cluster FILE too")
+        }
     }
 
     /// What the file of `--placement` holds.
     func record() throws -> (LoadStatistics, NamedPlacement)? {
         guard let placement else { return nil }
-        guard let data = FileManager.default.contents(atPath: placement) else {
-            throw InputError(
-                "\(placement): the placement cannot be read; check the path, and that this user may read it")
-        }
         return try PlacementFile.decode(
-            Array(data), file: placement, seconds: MonotonicTime().now().sinceOrigin / .seconds(1))
+            try NamedFile.bytes(of: placement, what: "placement", maximumByteSize: PlacementFile.maximumByteSize),
+            file: placement, seconds: MonotonicTime().now().sinceOrigin / .seconds(1))
     }
 
     /// Far more worker processes than one machine has use for.

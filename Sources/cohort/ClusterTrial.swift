@@ -5,7 +5,6 @@ internal import Dispatcher
 internal import Experts
 internal import Foundation
 internal import Kernels
-internal import Logging
 internal import Wire
 
 /// A cluster of worker processes on this machine that changes under load.
@@ -26,10 +25,9 @@ final class ClusterTrial {
     private let hiddenSize: Int
     private let tokens: Int
     private let seconds: Double
-    private let workerCount: Int
 
     init(
-        _ checkpoint: Checkpoint, layers: [Int], trace: RoutingTrace, workers: Int, tokens: Int, seconds: Double,
+        _ checkpoint: Checkpoint, trace: RoutingTrace, workers: Int, tokens: Int, seconds: Double,
         migrationBandwidth: Double?, _ plan: Plan
     ) throws {
         let config = checkpoint.config
@@ -41,22 +39,21 @@ final class ClusterTrial {
         case .replicated:
             behavior.settings.policy = .cohort(CohortPolicy(redundantExperts: config.expertCount))
         }
+        // Workers are lost on purpose.
         let deployment = try Deployment(
             Deployment.Model(
                 checkpoint: checkpoint, processor: Processor(threads: 1, compute: .fast),
-                exchange: .standard(for: .fast), expertLayers: layers, maximumTokens: tokens),
-            localWorkers: workers, parallelism: try Parallelism(tensor: 1, pipeline: 1, workers: workers),
-            behavior: behavior, logger: Self.quiet)
+                exchange: .standard(for: .fast), maximumTokens: tokens),
+            workers: workers, behavior: behavior, logger: .standardError(.error))
         guard let remote = deployment.remote else { preconditionFailure("workers are processes") }
         self.deployment = deployment
         self.remote = remote
         self.plan = plan
         self.trace = trace
-        self.layers = layers
+        layers = Array(config.expertLayers)
         hiddenSize = config.hiddenSize
         self.tokens = tokens
         self.seconds = seconds
-        workerCount = workers
         run = ClusterRun(
             experts: remote, layers: layers, trace: trace, tokens: tokens, hiddenSize: config.hiddenSize,
             betweenSteps: deployment.betweenSteps)
@@ -66,19 +63,19 @@ final class ClusterTrial {
         switch plan {
         case .lively:
             return [
-                try phase("uniform"),
-                try phase("rebalance") { self.ask(.rebalance) },
-                try phase("rebalanced"),
-                try phase("scale-out") { try self.deployment.workers?.start("worker-new") },
-                try phase("scaled out"),
-                try phase("drain") { self.ask(.drain(name: "worker-1")) },
-                try phase("kill, few replicas") { self.deployment.workers?.kill("worker-2") },
-                try phase("mended"),
+                try phase(.uniform),
+                try phase(.rebalance) { self.ask(.rebalance) },
+                try phase(.rebalanced),
+                try phase(.scaleOut) { try self.deployment.workers?.start("worker-new") },
+                try phase(.scaledOut),
+                try phase(.drain) { self.ask(.drain(name: "worker-1")) },
+                try phase(.killedWithFewReplicas) { self.deployment.workers?.kill("worker-2") },
+                try phase(.mended),
             ]
         case .replicated:
             return [
-                try phase("replicated"),
-                try phase("kill, replicas") { self.deployment.workers?.kill("worker-2") },
+                try phase(.replicated),
+                try phase(.killedWithReplicas) { self.deployment.workers?.kill("worker-2") },
             ]
         }
     }
@@ -105,14 +102,16 @@ final class ClusterTrial {
     func close() { deployment.close() }
 
     /// Steps, with an event at their start if there is one: at least for the usual time, and until it is over.
-    private func phase(_ name: String, _ event: () throws -> Void = {}) throws -> ClusterReport.Phase {
+    private func phase(
+        _ name: ClusterReport.Phase.Name, _ event: () throws -> Void = {}
+    ) throws -> ClusterReport.Phase {
         let before = remote.desk.placement
         let moved = remote.desk.status.totals.movedBytes
         let switches = remote.desk.status.totals.switches
         let settled = remote.desk.status.migration.last
         try event()
         let end = ContinuousClock.now + Self.limit
-        let awaits = name == "scale-out"
+        let awaits = name == .scaleOut
         let span = run.run(seconds: seconds) {
             let status = self.remote.desk.status
             let isUnderWay = status.migration.phase != "idle" && status.migration.phase != "failed"
@@ -138,13 +137,6 @@ final class ClusterTrial {
             let gained = after.slots(of: index).count { !held.contains($0) }
             return sum + gained * worker.slotBytes / max(1, worker.slots)
         }
-    }
-
-    /// Workers are lost on purpose.
-    private static var quiet: Logger {
-        var logger = Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .error
-        return logger
     }
 
     private static let planningRounds = 200

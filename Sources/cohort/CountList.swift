@@ -17,8 +17,8 @@ struct CountList: ExpressibleByArgument {
 
     private static func count(_ text: Substring) -> Int? {
         guard text.hasSuffix("k") else { return Int(text) }
-        guard let count = Int(text.dropLast()), abs(count) < Int.max / 1024 else { return nil }
-        return count * 1024
+        guard let (count, isTooLarge) = Int(text.dropLast())?.multipliedReportingOverflow(by: 1024) else { return nil }
+        return isTooLarge ? nil : count
     }
 
     var defaultValueDescription: String { values.map(String.init).joined(separator: ",") }

@@ -28,7 +28,20 @@ final class Deployment {
         /// The most tokens of one dispatch.
         let maximumTokens: Int
         /// What experts are held as; nil: as stored.
-        var expertDType: HeldDType?
+        let expertDType: HeldDType?
+
+        /// - Parameter expertLayers: nil: all but MTP layers.
+        init(
+            checkpoint: Checkpoint, processor: Processor, exchange: ExchangeDType, expertLayers: [Int]? = nil,
+            maximumTokens: Int, expertDType: HeldDType? = nil
+        ) {
+            self.checkpoint = checkpoint
+            self.processor = processor
+            self.exchange = exchange
+            self.expertLayers = expertLayers ?? Array(checkpoint.config.expertLayers)
+            self.maximumTokens = maximumTokens
+            self.expertDType = expertDType
+        }
 
         /// Spreads the experts over workers, in proportion to their weights or as the policy says.
         fileprivate func seating(
@@ -85,6 +98,20 @@ final class Deployment {
         (remote, admission, workers) = (nil, nil, nil)
     }
 
+    /// In this process, or in so many worker processes on this machine that share out whole experts.
+    convenience init(
+        _ model: Model, workers count: Int, behavior: ClusterBehavior = .still,
+        logger: Logger = .standardError(.warning)
+    ) throws {
+        if count == 0 {
+            try self.init(local: model)
+        } else {
+            try self.init(
+                model, localWorkers: count, parallelism: try Parallelism(tensor: 1, pipeline: 1, workers: count),
+                behavior: behavior, logger: logger)
+        }
+    }
+
     /// Worker processes on this machine, over loopback.
     convenience init(
         _ model: Model, localWorkers count: Int, parallelism: Parallelism, behavior: ClusterBehavior = .still,
@@ -136,13 +163,13 @@ final class Deployment {
         let admission = Admission(
             seats: seating.seats, secret: secret, exchange: try TCPExchange(listener: listener, time: time),
             arrivals: arrivals, welcome: behavior.admitsNewcomers ? seating.welcome : nil, time: time, logger: logger)
-        let progress = ProgressLine(label: "loading experts")
-        let ready = try admission.fill(until: time.now() + timeout) {
-            try workers?.check(absent: admission.absent)
-        } progress: {
-            progress.show(bytes: $0, of: $1)
+        let ready = try ProgressLine.shown("loading experts") { progress in
+            try admission.fill(until: time.now() + timeout) {
+                try workers?.check(absent: admission.absent)
+            } progress: {
+                progress.show(bytes: $0, of: $1)
+            }
         }
-        progress.finish()
         let config = model.checkpoint.config
         let remote = RemoteExperts(
             workers: ready, placement: seating.placement,
@@ -160,6 +187,9 @@ final class Deployment {
 
     /// What each worker has done; empty without workers.
     var activity: [WorkerActivity] { remote?.activity ?? [] }
+
+    /// How long each worker has computed so far.
+    var busySeconds: [Double] { activity.map { Double($0.busyMicroseconds) / 1e6 } }
 
     /// Lets the cluster change between two steps.
     func betweenSteps() { remote?.turn() }

@@ -30,10 +30,10 @@ struct InspectCommand: ParsableCommand {
 
     private func held(_ checkpoint: Checkpoint) throws -> HeldReport? {
         guard weights.held != HeldDTypes() else { return nil }
-        let progress = ProgressLine(label: "converting")
-        defer { progress.finish() }
-        return try HeldReport(checkpoint, held: weights.held, team: ThreadTeam(threads: Machine.coreCount)) {
-            progress.show(bytes: $0, of: $1)
+        return try ProgressLine.shown("converting") { progress in
+            try HeldReport(checkpoint, held: weights.held, team: ThreadTeam(threads: Machine.coreCount)) {
+                progress.show(bytes: $0, of: $1)
+            }
         }
     }
 

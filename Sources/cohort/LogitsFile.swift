@@ -4,8 +4,7 @@ internal import Serving
 /// `--dump-logits FILE`: a safetensors file with `logits` F32 [positions, vocabulary], and `mtp_logits` F32
 /// [vocabulary] where the checkpoint has an MTP layer.
 struct LogitsFile {
-    private let path: String
-    private let file: FileHandle
+    private let file: OutputFile
 
     private struct Entry: Encodable {
         let dtype = "F32"
@@ -18,17 +17,8 @@ struct LogitsFile {
         }
     }
 
-    /// Opened before the work, so that a path that cannot be written is known at once. What stands there is written
-    /// over and never replaced: it may be a device, a pipe or a link.
     init(path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw UsageError(
-                "--dump-logits: cannot write \(path) (\(String(cString: strerror(errno)))): choose a file in a folder "
-                    + "that exists and is writable")
-        }
-        self.path = path
-        file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        file = try OutputFile(path, flag: "--dump-logits")
     }
 
     func write(_ record: GenerationRecord, vocabularySize: Int) throws {
@@ -46,14 +36,10 @@ struct LogitsFile {
         encoder.outputFormatting = [.sortedKeys]
         var header = try encoder.encode(entries)
         header.append(contentsOf: Array(repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8))
-        do {
-            try file.write(contentsOf: withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) })
-            try file.write(contentsOf: header)
-            try record.logits.withUnsafeBytes { try file.write(contentsOf: Data($0)) }
-            try record.predictionLogits.withUnsafeBytes { try file.write(contentsOf: Data($0)) }
-            try file.close()
-        } catch {
-            throw WorkError("--dump-logits: writing \(path) failed (\(error.localizedDescription)): is the disk full?")
-        }
+        try file.write(withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) })
+        try file.write(header)
+        try record.logits.withUnsafeBytes { try file.write($0) }
+        try record.predictionLogits.withUnsafeBytes { try file.write($0) }
+        try file.close()
     }
 }

@@ -44,21 +44,17 @@ struct ModelOptions: ParsableArguments {
 
     func processor() -> Processor { Processor(threads: threads ?? Machine.coreCount, compute: compute) }
 
-    var logger: Logger {
-        var logger = Logger(label: "cohort") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = verbose ? .info : .warning
-        return logger
-    }
+    var logger: Logger { .standardError(verbose ? .info : .warning) }
 
     /// Puts the routed experts where the flags say, and waits until they are held.
     func deploy(
         _ checkpoint: Checkpoint, _ decoder: DecoderModel, _ processor: Processor, _ behavior: ClusterBehavior = .still
     ) throws -> Deployment {
         let config = checkpoint.config
-        let layerCount = config.layerCount + (decoder.prediction == nil ? 0 : 1)
         let model = Deployment.Model(
             checkpoint: checkpoint, processor: processor, exchange: wire.dtype(for: compute),
-            expertLayers: Array(config.denseLayerCount..<layerCount), maximumTokens: prefillChunk,
+            expertLayers: config.expertLayers + (decoder.prediction == nil ? [] : [config.layerCount]),
+            maximumTokens: prefillChunk,
             expertDType: weights.expertDType)
         if let file = cluster.cluster {
             let config = try ClusterConfig(file: file)

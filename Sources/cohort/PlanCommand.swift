@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import Checkpoint
 internal import Cluster
-internal import Foundation
 internal import Kernels
 
 struct PlanCommand: ParsableCommand {
@@ -67,13 +66,13 @@ struct PlanCommand: ParsableCommand {
     }
 
     private static func rates(_ file: String) throws -> MeasuredRates {
-        guard let data = FileManager.default.contents(atPath: file) else {
-            throw InputError("\(file): the measured rates cannot be read; check the path, and that this user may")
-        }
-        return try MeasuredRates.decode(Array(data), file: file)
+        let bytes = try NamedFile.bytes(of: file, what: "file of measured rates", maximumByteSize: maximumRatesByteSize)
+        return try MeasuredRates.decode(bytes, file: file)
     }
 
     private static let usualContext = 4096
+    /// Six numbers and their names.
+    private static let maximumRatesByteSize = 1 << 16
 }
 
 extension PlanError: Reportable {

@@ -8,6 +8,13 @@ final class ProgressLine: Sendable {
     private let isShown: Bool
     private let lastPercent = Mutex(-1)
 
+    /// A line for as long as `body` runs.
+    static func shown<Result>(_ label: String, during body: (ProgressLine) throws -> Result) rethrows -> Result {
+        let line = ProgressLine(label: label)
+        defer { line.finish() }
+        return try body(line)
+    }
+
     init(label: String) {
         self.label = label
         isShown = isatty(STDERR_FILENO) == 1

@@ -15,8 +15,9 @@ struct RemoveCommand: AsyncParsableCommand {
     func run() async throws {
         let command = ClusterCommand.remove(name: name)
         let reply = try await options.connect { try await $0.perform(command) }
-        if case .done(let outcome) = Undertaking(command).progress(reply.status) {
-            try StandardStream.output(outcome + "\n")
+        guard case .done(let outcome) = Undertaking(command).progress(reply.status) else {
+            preconditionFailure("a removal that was accepted is done")
         }
+        try StandardStream.output(outcome + "\n")
     }
 }

@@ -58,6 +58,9 @@ struct ServeCommand: AsyncParsableCommand {
         if apiKey != nil && apiKeyFile != nil {
             throw ValidationError("--api-key and --api-key-file exclude each other: give one")
         }
+        if let flag = living.given.first, !options.cluster.hasWorkers {
+            throw ValidationError("\(flag) is for a cluster: give --local N or --cluster FILE too")
+        }
         guard 1..<options.prefillChunk ~= maxSequences else {
             throw ValidationError(
                 "--max-sequences is \(maxSequences): give 1 or more, but less than --prefill-chunk "

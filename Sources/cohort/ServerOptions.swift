@@ -3,7 +3,7 @@ internal import Foundation
 
 /// Which running coordinator a command talks to.
 struct ServerOptions: ParsableArguments {
-    @Option(help: "The running server, as http://HOST:PORT.")
+    @Option(help: "The running server, as http://HOST:PORT, or https:// where a TLS proxy stands before it.")
     var server = "http://127.0.0.1:8000"
 
     @OptionGroup
@@ -39,7 +39,16 @@ struct ServerOptions: ParsableArguments {
         let host: String
         let port: Int
 
-        var isLocal: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+        /// Whether it is an address of loopback; of names only the one that always is.
+        var isLocal: Bool {
+            var four = in_addr()
+            var six = in6_addr()
+            if inet_pton(AF_INET, host, &four) == 1 { return UInt32(bigEndian: four.s_addr) >> 24 == 127 }
+            if inet_pton(AF_INET6, host, &six) == 1 {
+                return withUnsafeBytes(of: &six) { $0.dropLast().allSatisfy { $0 == 0 } && $0.last == 1 }
+            }
+            return host == "localhost"
+        }
     }
 
     private static func parse(_ text: String) -> Address? {

@@ -21,9 +21,9 @@ struct SynthCommand: ParsableCommand {
 
     func run() throws {
         let checkpoint = try SyntheticCheckpoint(configFile: config, format: dtype, seed: seed)
-        let progress = ProgressLine(label: "writing \(folder)")
-        try checkpoint.write(to: folder, threads: Machine.coreCount) { progress.show(bytes: $0, of: $1) }
-        progress.finish()
+        try ProgressLine.shown("writing \(folder)") { progress in
+            try checkpoint.write(to: folder, threads: Machine.coreCount) { progress.show(bytes: $0, of: $1) }
+        }
     }
 }
 

@@ -4,10 +4,13 @@ internal import Foundation
 /// A checkpoint of a few layers in a temporary folder, gone with its last reference.
 final class TemporaryModel {
     let checkpoint: Checkpoint
-    private let folder: URL
+    private let folder: TemporaryFolder
 
-    /// What differs between such models; each token gets 8 experts.
+    /// What differs between such models.
     struct Shape {
+        /// Of each token.
+        static let expertsPerToken = 8
+
         var hiddenSize: Int
         var layers = 1
         var denseLayers = 0
@@ -31,22 +34,14 @@ final class TemporaryModel {
     }
 
     init(_ shape: Shape, seed: UInt64) throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("cohort-bench-\(UUID().uuidString)")
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            let config = folder.appendingPathComponent("source.json")
-            try Data(Self.config(shape).utf8).write(to: config)
-            let model = folder.appendingPathComponent("model").path
-            try SyntheticCheckpoint(configFile: config.path, format: .fp8, seed: seed).write(
-                to: model, threads: Machine.coreCount)
-            checkpoint = try Checkpoint(folder: model)
-        } catch {
-            try? FileManager.default.removeItem(at: folder)
-            throw error
-        }
+        folder = try TemporaryFolder("cohort-bench")
+        let config = "\(folder.path)/source.json"
+        try Data(Self.config(shape).utf8).write(to: URL(fileURLWithPath: config))
+        let model = "\(folder.path)/model"
+        try SyntheticCheckpoint(configFile: config, format: .fp8, seed: seed).write(
+            to: model, threads: Machine.coreCount)
+        checkpoint = try Checkpoint(folder: model)
     }
-
-    deinit { try? FileManager.default.removeItem(at: folder) }
 
     private static func config(_ shape: Shape) -> String {
         """
@@ -57,7 +52,7 @@ final class TemporaryModel {
          "q_lora_rank": \(shape.ranks.0), "kv_lora_rank": \(shape.ranks.1),
          "qk_nope_head_dim": \(shape.headSizes.0), "qk_rope_head_dim": \(shape.headSizes.1),
          "v_head_dim": \(shape.valueSize), "n_routed_experts": \(shape.experts), "n_shared_experts": 1,
-         "num_experts_per_tok": 8, "n_group": 8, "topk_group": 4, "scoring_func": "sigmoid",
+         "num_experts_per_tok": \(Shape.expertsPerToken), "n_group": 8, "topk_group": 4, "scoring_func": "sigmoid",
          "topk_method": "noaux_tc", "norm_topk_prob": true, "routed_scaling_factor": 2.5, "rms_norm_eps": 1e-06,
          "rope_theta": 10000, "max_position_embeddings": 163840, "hidden_act": "silu", "attention_bias": false,
          "moe_layer_freq": 1, "num_nextn_predict_layers": 0, "tie_word_embeddings": false,

@@ -12,7 +12,7 @@ final class Terminal {
     init?() {
         guard isatty(STDOUT_FILENO) == 1 else { return nil }
         hasKeyboard = tcgetattr(STDIN_FILENO, &saved) == 0
-        signals = StopSignals { [isEnded] in isEnded.set() }
+        signals = StopSignals { [isEnded] _ in isEnded.set() }
         if hasKeyboard {
             var keys = saved
             keys.c_lflag &= ~tcflag_t(ICANON | ECHO)

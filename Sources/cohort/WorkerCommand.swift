@@ -70,17 +70,16 @@ struct WorkerCommand: ParsableCommand {
             memoryBytes: memory?.byteCount ?? Machine.memoryBytes, threads: threads ?? Machine.coreCount,
             patience: .seconds(connectTimeout), rejoins: rejoin ? .always : local ? .never : .afterLoss)
         let secret = try ClusterSecret(file: secretFile)
-        var logger = Logger(label: "cohort.worker") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = quiet ? .warning : .info
+        let logger = Logger.standardError(quiet ? .warning : .info, label: "cohort.worker")
         let time = MonotonicTime()
         let notifier = ServiceNotifier()
         let service = WorkerService(
             options, secret: secret, exchange: try TCPExchange(time: time), time: time, logger: logger
-        ) { [logger] stage in
+        ) { stage in
             notifier.notify(stage)
             logger.info("worker", metadata: ["stage": "\(stage)"])
         }
-        let signals = StopSignals { service.stop() }
+        let signals = StopSignals { _ in service.stop() }
         defer { signals.cancel() }
         do {
             try service.run()

@@ -10,17 +10,19 @@ import Testing
 
 /// What holding weights in fewer bits does to a model's predictions.
 @Suite struct QualityTests {
-    private static func engine(_ checkpoint: Checkpoint, _ held: HeldDTypes = HeldDTypes()) throws -> Engine {
+    private static func engine(
+        _ checkpoint: Checkpoint, _ held: HeldDTypes = HeldDTypes(), wire: ExchangeDType = .bf16
+    ) throws -> Engine {
         let config = checkpoint.config
         let processor = Processor(threads: 2, compute: .fast)
-        let layers = Array(config.denseLayerCount..<config.layerCount)
+        let layers = Array(config.expertLayers)
         let shard =
             try held.expert.map {
                 try ExpertShard(allOf: checkpoint, layers: layers, as: $0, team: processor.team)
             } ?? ExpertShard(allOf: checkpoint, layers: layers)
         let experts = LocalExperts(
             shard: shard, processor: processor, hiddenSize: config.hiddenSize,
-            expertsPerToken: config.expertsPerToken, maximumTokens: 128, exchange: .bf16)
+            expertsPerToken: config.expertsPerToken, maximumTokens: 128, exchange: wire)
         return Engine(
             model: try DecoderModel(from: checkpoint, as: held.dense, team: processor.team), experts: experts,
             processor: processor, limits: .init(prefillChunk: 128, cachePositions: 4096))
@@ -47,6 +49,21 @@ import Testing
         }
         let same = try run.measure(Self.engine(checkpoint, HeldDTypes(expert: .fp8)))
         #expect(same.perplexity == quality.perplexity && same.agreement(with: quality) == 1)
+    }
+
+    /// Stated in README.md, as `cohort bench quality --tokens 2048 --expert-dtype stored --wire f32,fp8` prints it.
+    @Test("hidden vectors in f32 or FP8 change the perplexity by no more than stated", arguments: Fixture.all)
+    func wire(_ fixture: Fixture) throws {
+        let checkpoint = try Checkpoint(folder: fixture.model)
+        let standard = try Self.engine(checkpoint)
+        let run = try QualityRun(sampling: 2048, window: 256, from: standard, seed: 1)
+        let quality = try run.measure(standard)
+        // Without a query rank experts are nearly tied, and flip.
+        let bounds: [(ExchangeDType, Double)] = [(.f32, 1.01), (.fp8, fixture.name == "qnull-norope" ? 1.1 : 1.03)]
+        for (wire, bound) in bounds {
+            let ratio = try run.measure(Self.engine(checkpoint, wire: wire)).perplexity / quality.perplexity
+            #expect(ratio > 0.99 && ratio < bound, "\(fixture.name), \(wire): \(ratio)")
+        }
     }
 
     @Test("a perplexity is that of the logits, position by position, in any company")

@@ -1,6 +1,5 @@
 import Bench
 import Cluster
-import Foundation
 import Testing
 
 @Suite struct RoutingTraceTests {
@@ -22,9 +21,8 @@ import Testing
 
     @Test("a recorded trace is replayed as it was, round and round")
     func recorded() throws {
-        let file = try Self.write(#"{"ids": [1], "routing": [{"layer": 3, "experts": [[0, 1], [2, 3], [1, 2]]}]}"#)
-        defer { try? FileManager.default.removeItem(atPath: file) }
-        let trace = try RoutingTrace(file: file, experts: 4, expertsPerToken: 2)
+        let json = #"{"ids": [1], "routing": [{"layer": 3, "experts": [[0, 1], [2, 3], [1, 2]]}]}"#
+        let trace = try RoutingTrace(json: Array(json.utf8), file: "trace.json", experts: 4, expertsPerToken: 2)
         #expect(trace.batch(layer: 0, from: 2, tokens: 2) == [1, 2, 0, 1])
         #expect(trace.batch(layer: 1, from: 0, tokens: 1) == [0, 1])
     }
@@ -36,13 +34,11 @@ import Testing
             #"{"routing": [{"layer": 1, "experts": [[0, 4]]}]}"#, #"{"routing": [{"layer": 1, "experts": [[0]]}]}"#,
             #"{"routing": [{"layer": 1, "experts": [[0, 1]]}, {"layer": 2, "experts": [[0, 1], [1, 2]]}]}"#,
         ])
-    func bad(_ text: String) throws {
-        let file = try Self.write(text)
-        defer { try? FileManager.default.removeItem(atPath: file) }
+    func bad(_ text: String) {
         let error = #expect(throws: RoutingTraceError.self) {
-            _ = try RoutingTrace(file: file, experts: 4, expertsPerToken: 2)
+            _ = try RoutingTrace(json: Array(text.utf8), file: "trace.json", experts: 4, expertsPerToken: 2)
         }
-        #expect(error?.description.hasPrefix(file) == true)
+        #expect(error?.description.hasPrefix("trace.json") == true)
     }
 
     @Test("a placement that gives one worker all is as uneven as can be, and an even one is level")
@@ -57,11 +53,5 @@ import Testing
         #expect(try level { _ in [1] } == 2)
         #expect(try level { [$0 % 2] } < 1.1)
         #expect(try level { _ in [0, 1] } == 1)
-    }
-
-    private static func write(_ text: String) throws -> String {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("trace-\(UUID().uuidString).json")
-        try Data(text.utf8).write(to: file)
-        return file.path
     }
 }

@@ -1,4 +1,5 @@
 import Cluster
+import TestSupport
 import Testing
 
 @Suite struct ClusterConfigTests {
@@ -185,7 +186,7 @@ import Testing
     @Test("random damage never crashes the reader")
     func mutations() {
         let original = Array((Self.head + Self.workers + "parallelism: {tensor-parallel-size: 1}\n").utf8)
-        var generator = SplitMix(state: 3)
+        var generator = SplitMix(seed: 3)
         let marks = Array("[]{}:,-&*#?|>'\"%@`! \n\t0aé\u{0}".utf8)
         for _ in 0..<4000 {
             var bytes = original

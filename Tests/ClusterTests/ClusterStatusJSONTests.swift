@@ -33,7 +33,7 @@ import Testing
     func broken() {
         let good = FakeCluster.sample.json()
         for cut in 0..<good.count { #expect(ClusterStatus(json: Array(good.prefix(cut))) == nil) }
-        var generator = SplitMix(state: 3)
+        var generator = SplitMix(seed: 3)
         for _ in 0..<1000 {
             var bytes = good
             bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)

@@ -1,3 +1,4 @@
+import Bench
 import Cluster
 import Testing
 
@@ -159,7 +160,7 @@ import Testing
         let trace = RoutingTrace(tokens: 2048, seed: 3)
         for workers in [4, 8, 15] {
             var input = try CohortPolicyZipfTests.input(
-                trace.loads(0..<trace.tokens), workers: workers, slots: (288 + workers - 1) / workers)
+                trace.loads(0..<trace.tokenCount), workers: workers, slots: (288 + workers - 1) / workers)
             let policy = CohortPolicy(redundantExperts: 32)
             input.holdings = try policy.deal(input)
             input.workers.append(WorkerCapacity(index: workers, slots: 72))

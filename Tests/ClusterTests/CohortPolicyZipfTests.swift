@@ -1,3 +1,4 @@
+import Bench
 import Cluster
 import Foundation
 import Testing
@@ -32,7 +33,7 @@ import Testing
         var (ours, theirs) = (Measure(), Measure())
         for seed in 1...4 as ClosedRange<UInt64> {
             let trace = RoutingTrace(tokens: 8192, seed: seed)
-            let loads = trace.loads(0..<trace.tokens)
+            let loads = trace.loads(0..<trace.tokenCount)
             var input = try Self.input(loads, workers: workers, slots: slots)
             input.holdings = try policy.deal(input)
             let eplb = try EPLB(

@@ -1,4 +1,5 @@
 import Cluster
+import TestSupport
 import Testing
 
 @Suite struct ExpertDrawTests {
@@ -29,7 +30,7 @@ import Testing
         "the distinct workers of a token are those of a simulated router within 1.5 %",
         arguments: [(2, 1.99), (4, 3.61), (8, 5.33), (16, 6.56)])
     func distinctWorkers(workers: Int, published: Double) {
-        var generator = SplitMix(state: UInt64(workers))
+        var generator = SplitMix(seed: UInt64(workers))
         let tokens = 4000
         let hits = (0..<tokens).reduce(0) { sum, _ in
             sum + Set(Self.route(using: &generator).map { $0 % workers }).count
@@ -52,7 +53,7 @@ import Testing
 
     @Test("a batch touches as many distinct experts as simulated batches do")
     func distinctExperts() {
-        var generator = SplitMix(state: 11)
+        var generator = SplitMix(seed: 11)
         for tokens in [1, 8, 64] {
             let runs = 300
             let touched = (0..<runs).reduce(0) { sum, _ in
@@ -73,7 +74,7 @@ import Testing
 
     @Test("the slowest worker takes as long as in simulated draws, for uneven shares and speeds")
     func slowest() {
-        var generator = SplitMix(state: 5)
+        var generator = SplitMix(seed: 5)
         let held = [100, 60, 60, 30, 6]
         let seconds = [1, 0.7, 0.9, 2.5, 1]
         let owner = held.enumerated().flatMap { Array(repeating: $0.offset, count: $0.element) }

@@ -1,5 +1,6 @@
 import Cluster
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct LoadStatisticsTests {
@@ -105,7 +106,7 @@ import Testing
 
     @Test("files cut short or with a byte changed end in an error or in valid statistics")
     func mutations() {
-        var generator = SplitMix(state: 2)
+        var generator = SplitMix(seed: 2)
         let good = LoadFile.encode(Self.sample())
         for cut in 0..<good.count {
             #expect(throws: LoadFileError.self) { try LoadFile.decode(Array(good.prefix(cut)), file: "x.json") }

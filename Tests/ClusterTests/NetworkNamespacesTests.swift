@@ -16,4 +16,11 @@ import Testing
         let folder = try ShellScript(script, "/bin/sh", "/nowhere/model")
         #expect(folder.status == 66 && folder.output.contains("/nowhere/model is no folder"))
     }
+
+    @Test("a worker that was to be cut off and was not is a failure")
+    func uncut() throws {
+        let run = try ShellScript("scripts/netns-cluster.sh", "--cut", "2", "/bin/true", "/")
+        guard run.status != 77 else { return print("a worker that was not cut off: \(run.output)") }
+        #expect(run.status == 1 && run.output.contains("before worker 2 could be cut off"), "\(run.output)")
+    }
 }

@@ -1,5 +1,6 @@
 import Cluster
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct PlacementFileTests {
@@ -139,7 +140,7 @@ import Testing
 
     @Test("files cut short or with a byte changed end in an error or in a valid placement")
     func mutations() throws {
-        var generator = SplitMix(state: 4)
+        var generator = SplitMix(seed: 4)
         let good = try Self.bytes()
         for cut in 0..<good.count {
             #expect(throws: LoadFileError.self) { try PlacementFile.decode(Array(good.prefix(cut)), file: "x.json") }

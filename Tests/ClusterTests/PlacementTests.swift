@@ -1,4 +1,5 @@
 import Cluster
+import TestSupport
 import Testing
 
 @Suite struct PlacementTests {
@@ -16,7 +17,7 @@ import Testing
     }()
 
     static func weights(_ count: Int, seed: UInt64) -> [Double] {
-        var generator = SplitMix(state: seed)
+        var generator = SplitMix(seed: seed)
         return (0..<count).map { _ in Double.random(in: 0.05...20, using: &generator) }
     }
 

@@ -1,4 +1,5 @@
 import Cluster
+import TestSupport
 
 /// Seeded inputs of all kinds for the policy: odd numbers of workers, tight and ample memory, slices, stages, no load.
 struct RandomPolicyInput {
@@ -6,7 +7,7 @@ struct RandomPolicyInput {
     var policy: CohortPolicy
 
     init(seed: UInt64) throws {
-        var generator = SplitMix(state: seed)
+        var generator = SplitMix(seed: seed)
         let tensor = [1, 1, 1, 2, 3].randomElement(using: &generator)!
         let pipeline = Int.random(in: 1...2, using: &generator)
         let experts = Int.random(in: 3...24, using: &generator)
@@ -44,7 +45,7 @@ struct RandomPolicyInput {
 
     /// Other loads, as after the traffic has changed.
     func loads(seed: UInt64) -> ExpertLoads {
-        var generator = SplitMix(state: seed)
+        var generator = SplitMix(seed: seed)
         let experts = input.loads.expertCount
         return ExpertLoads(
             layers: input.loads.layers, experts: experts,

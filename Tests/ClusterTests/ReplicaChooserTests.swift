@@ -1,4 +1,6 @@
+import Bench
 import Cluster
+import TestSupport
 import Testing
 
 @Suite struct ReplicaChooserTests {
@@ -24,7 +26,7 @@ import Testing
 
     @Test("every pair goes to a holder, the loads add up, and the same batches give the same choice")
     func holders() throws {
-        var generator = SplitMix(state: 1)
+        var generator = SplitMix(seed: 1)
         for _ in 0..<60 {
             let tensor = Int.random(in: 1...3, using: &generator)
             let workers = Int.random(in: 4...20, using: &generator)
@@ -73,7 +75,7 @@ import Testing
 
     @Test("the busiest worker has at most one token more than the best of all choices")
     func optimal() throws {
-        var generator = SplitMix(state: 9)
+        var generator = SplitMix(seed: 9)
         var excess = 0
         for _ in 0..<300 {
             let table = try Self.table(experts: 12, tensor: 1, workers: 5, using: &generator)

@@ -1,4 +1,5 @@
 import Cluster
+import TestSupport
 import Testing
 
 /// Rebalance and membership with workers that only count their slots: commands reach a worker in order, its answers
@@ -34,7 +35,7 @@ struct SimulatedCluster {
     let experts: Int
 
     init(seed: UInt64) throws {
-        generator = SplitMix(state: seed)
+        generator = SplitMix(seed: seed)
         experts = Int.random(in: 4...10, using: &generator)
         let count = Int.random(in: 2...5, using: &generator)
         stages = [Stage(index: 0, layers: [3, 4], workers: 0..<count)]

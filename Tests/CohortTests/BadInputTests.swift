@@ -144,6 +144,69 @@ import Testing
         }
     }
 
+    @Test("flags for workers where there are none")
+    func noWorkers() async throws {
+        let model = Self.fixture.model
+        try await Scene.play { scene in
+            for command in [generate(model), ["serve", model, "--local", "0"]] {
+                try await expect(
+                    scene, command + ["--placement", "x"], status: 64, "--placement", "--local N", lines: 6)
+            }
+            for (flag, value) in [
+                ("--placement-policy", "cohort"), ("--redundant-experts", "0"), ("--rebalance-interval", "60"),
+                ("--rebalance-threshold", "0.05"), ("--migration-bandwidth", "1GB/s"), ("--recovery-timeout", "60"),
+            ] {
+                try await expect(scene, ["serve", model, flag, value], status: 64, flag, "--local N", lines: 6)
+            }
+        }
+    }
+
+    @Test("counts that no machine can count to")
+    func counts() async throws {
+        try await Scene.play { scene in
+            for count in ["-9223372036854775808k", "9007199254740993k", "9223372036854775808", "1,,2"] {
+                try await expect(
+                    scene, ["bench", "decode", Self.fixture.model, "--positions=\(count)"], status: 64, "--positions",
+                    lines: 6)
+            }
+        }
+    }
+
+    @Test("measurements over more positions than the model takes")
+    func positions() async throws {
+        try await Scene.play { scene in
+            try await expect(scene, ["bench", "decode", Self.fixture.model, "--positions", "4k"], status: 64, "2560")
+            try await expect(scene, ["bench", "plan", Self.fixture.model, "--positions", "2550"], status: 64, "2560")
+        }
+    }
+
+    @Test("files that commands read and that are not there, or without end")
+    func endless() async throws {
+        let model = Self.fixture.model
+        try await Scene.play { scene in
+            for command in [
+                ["bench", "cluster", "--trace"], ["bench", "quality", model, "--text"], ["plan", model, "--machine"],
+                generate(model, ["--local", "2", "--placement"]), ["status", "--admin-key-file"],
+            ] {
+                try await expect(scene, command + ["/nowhere/file"], status: 66, "/nowhere/file", "No such file")
+            }
+            for command in [["plan", model, "--machine"], ["status", "--admin-key-file"]] {
+                try await expect(scene, command + ["/dev/zero"], status: 66, "/dev/zero", "more than")
+            }
+        }
+    }
+
+    @Test("files for results that cannot be written, before anything is measured")
+    func results() async throws {
+        try await Scene.play { scene in
+            let model = Self.fixture.model
+            for (command, flag) in [(["plan", model], "--record"), (["kernels"], "--plot")] {
+                try await expect(
+                    scene, ["bench"] + command + [flag, "/nowhere/file"], status: 64, flag, "/nowhere/file")
+            }
+        }
+    }
+
     @Test("a split that the model or the workers do not allow")
     func splits() async throws {
         let model = Self.fixture.model

@@ -18,6 +18,20 @@ import Testing
         }
     }
 
+    @Test("bench plan --record leaves rates for plan --machine, over what stood there")
+    func rates() async throws {
+        try await Scene.play { scene in
+            let file = try scene.write("rates.json", String(repeating: "old ", count: 1000))
+            let measured = try await scene.run([
+                "bench", "plan", Self.model, "--local", "2", "--batch", "1,2", "--tokens", "2", "--positions", "16",
+                "--record", file,
+            ])
+            #expect(measured.status == 0 && measured.error.isEmpty, "\(measured)")
+            let plan = try await scene.run(["plan", Self.model, "--machine", file])
+            #expect(plan.status == 0 && plan.error.isEmpty, "\(plan)")
+        }
+    }
+
     @Test("inspect states the error of other dtypes, and bench quality the perplexity ratio")
     func heldDTypes() async throws {
         try await Scene.play { scene in
@@ -30,10 +44,41 @@ import Testing
             let measured = try #require(try JSONSerialization.jsonObject(with: quality.output) as? [String: Any])
             #expect((measured["lines"] as? [[String: Any]])?.map { $0["experts"] as? String } == ["stored", "int8"])
             #expect(measured["tokens"] as? Int == 3)
+            let wires = try await scene.run([
+                "bench", "quality", Self.model, "--prompt-ids", "1,2,3,4", "--expert-dtype", "stored", "--wire",
+                "f32,bf16,fp8", "--json",
+            ])
+            let sent = try #require(try JSONSerialization.jsonObject(with: wires.output) as? [String: Any])
+            #expect((sent["lines"] as? [[String: Any]])?.map { $0["wire"] as? String } == ["bf16", "f32", "fp8"])
+            let wide = try await scene.run(["bench", "quality", Self.model, "--window", "2560"])
+            #expect(wide.status == 64 && wide.error.contains("2559"), "\(wide)")
             let wrong = try await scene.run(["bench", "quality", Self.model, "--expert-dtype", "int3"])
             #expect(wrong.status == 64 && wrong.output.isEmpty, "\(wrong)")
             let short = try await scene.run(["bench", "quality", Self.model, "--prompt-ids", "1"])
             #expect(short.status == 64 && short.errorLines.count == 1, "\(short)")
+        }
+    }
+
+    @Test("bench cluster changes a cluster under load, and nothing fails or changes by it")
+    func benchCluster() async throws {
+        try await Scene.play { scene in
+            let outcome = try await scene.run(["bench", "cluster", Self.model, "--seconds", "1", "--json"])
+            #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome)")
+            let report = try #require(try JSONSerialization.jsonObject(with: outcome.output) as? [String: Any])
+            let phases = try #require(report["phases"] as? [[String: Any]])
+            #expect(
+                phases.map { $0["name"] as? String } == [
+                    "uniform", "rebalance", "rebalanced", "scale-out", "scaled out", "drain", "kill, few replicas",
+                    "mended", "replicated", "kill, replicas",
+                ])
+            for phase in phases {
+                #expect(phase["failed_steps"] as? Int == 0 && phase["is_exact"] as? Bool == true, "\(phase)")
+                #expect((phase["steps"] as? Int ?? 0) > 0, "\(phase)")
+            }
+            let policies = try #require(report["policies"] as? [[String: Any]])
+            #expect(policies.map { $0["slots"] as? Int } == [36, 40, 36, 48])
+            #expect((report["planning_share"] as? Double ?? 0) > 0)
+            #expect(try await scene.empties(within: .seconds(10)))
         }
     }
 

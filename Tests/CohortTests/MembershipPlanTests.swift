@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Servers whose workers come, leave and die while requests run: plans as data.
-@Suite struct MembershipPlanTests {
+@Suite(.timeLimit(.minutes(2))) struct MembershipPlanTests {
     /// Who belongs to the cluster, one set after the other. Whom a set no longer has is drained; a negative number is
     /// killed.
     static let plans: [[[Int]]] = [
@@ -15,7 +15,7 @@ import Testing
 
     private static let model = Fixture("v2-lite").model
 
-    @Test("whoever comes, leaves or dies, no request fails or changes", .timeLimit(.minutes(2)), arguments: plans)
+    @Test("whoever comes, leaves or dies, no request fails or changes", arguments: plans)
     func follow(_ plan: [[Int]]) async throws {
         try await Scene.play { scene in
             let cluster = try ServedCluster(scene, names: Set(try #require(plan.first)))

@@ -5,7 +5,7 @@ import Serving
 import TestSupport
 import Testing
 
-@Suite("The server") struct APIServerTests {
+@Suite("The server", .timeLimit(.minutes(2))) struct APIServerTests {
     private let reference: Reference
 
     init() throws {

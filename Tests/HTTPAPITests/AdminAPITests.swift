@@ -5,7 +5,7 @@ import Hummingbird
 import TestSupport
 import Testing
 
-@Suite("The admin API") struct AdminAPITests {
+@Suite("The admin API", .timeLimit(.minutes(2))) struct AdminAPITests {
     private static let shown: HTTPFields = [.authorization: "Bearer secret"]
 
     /// - Parameter cluster: nil where the server has no workers.

@@ -45,7 +45,7 @@ struct TinyServer {
         let config = checkpoint.config
         let processor = Processor(threads: 1, compute: .f32)
         let experts = LocalExperts(
-            shard: try ExpertShard(allOf: checkpoint, layers: Array(config.denseLayerCount..<config.layerCount)),
+            shard: try ExpertShard(allOf: checkpoint, layers: Array(config.expertLayers)),
             processor: processor, hiddenSize: config.hiddenSize, expertsPerToken: config.expertsPerToken,
             maximumTokens: 64, exchange: .f32)
         return Engine(

@@ -1,44 +1,16 @@
+import Bench
 import Cluster
-import Foundation
 
-/// A seeded trace of routing decisions: each token draws distinct experts with probabilities as 1 / rank^exponent, the
-/// ranks dealt to the experts at random.
-struct RoutingTrace {
-    let expertCount: Int
-    let expertsPerToken: Int
-    /// [tokens x experts per token]
-    let experts: [Int32]
-
-    init(experts count: Int = 256, expertsPerToken: Int = 8, tokens: Int, exponent: Double = 1, seed: UInt64) {
-        var generator = SplitMix(state: seed)
-        let order = (0..<count).shuffled(using: &generator)
-        var cumulative: [Double] = []
-        var sum = 0.0
-        for rank in 1...count {
-            sum += pow(Double(rank), -exponent)
-            cumulative.append(sum)
-        }
-        var experts: [Int32] = []
-        for _ in 0..<tokens {
-            var chosen: [Int32] = []
-            while chosen.count < expertsPerToken {
-                let point = Double.random(in: 0..<sum, using: &generator)
-                var (low, high) = (0, count - 1)
-                while low < high {
-                    let middle = (low + high) / 2
-                    if cumulative[middle] > point { high = middle } else { low = middle + 1 }
-                }
-                let expert = Int32(order[low])
-                if !chosen.contains(expert) { chosen.append(expert) }
-            }
-            experts += chosen
-        }
-        expertCount = count
-        self.expertsPerToken = expertsPerToken
-        self.experts = experts
+/// One layer of a trace, replayed.
+extension RoutingTrace {
+    init(experts: Int = 256, expertsPerToken: Int = 8, tokens: Int, exponent: Double = 1, seed: UInt64) {
+        self.init(
+            experts: experts, expertsPerToken: expertsPerToken, layers: 1, tokens: tokens, exponent: exponent,
+            seed: seed)
     }
 
-    var tokens: Int { experts.count / expertsPerToken }
+    /// [tokens x experts per token]
+    var experts: [Int32] { layers[0] }
 
     /// Tokens of each expert in a part of the trace.
     func loads(_ part: Range<Int>) -> [Double] {

@@ -29,6 +29,16 @@ INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
                                   : lanes_f8(at);
 }
 
+// A place for strips of which only some columns are there.
+enum { PADDED = 64 };
+
+// A strip of which only `columns` are there.
+INLINE lanes load_weights_part(enum order order, uint32_t dtype, const void *at, uint32_t columns) {
+    uint8_t padded[PADDED] = {0};
+    __builtin_memcpy(padded, at, bytes_of(dtype, columns));
+    return load_weights(order, dtype, padded);
+}
+
 // A strip of four rows, `offset` bytes behind their begin; codes of a byte may stay codes until they are used.
 INLINE void load_strip(enum order order, uint32_t dtype, const uint8_t *const rows[QUAD], size_t offset,
                        lanes strip[STRIP_STEPS]) {
@@ -92,9 +102,6 @@ INLINE void add_strip(enum order order, uint32_t dtype, uint32_t quads, uint32_t
         add_step(order, quads, inputs, second, at + step_input_size(order), input_stride, sums);
     }
 }
-
-// A place for strips of which only some columns are there.
-enum { PADDED = 64 };
 
 // Copies the first `size` bytes of each row, zeros after them.
 INLINE void pad_rows(const uint8_t *const *rows, size_t count, size_t offset, size_t size,

@@ -101,7 +101,7 @@ extension RemoteExperts {
                 setSpeeds()
                 logger.info("worker takes part", metadata: ["worker": "\(name)"])
             case .refuse(let error):
-                try? ready.link.send(.failure(FailureReport(message: "\(error)", status: 64)))
+                try? ready.link.send(.failure(FailureReport(message: "\(error)", status: FailureReport.Status.usage)))
                 ready.link.close(.local("\(error)"))
             default: break
             }

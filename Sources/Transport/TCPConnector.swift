@@ -2,8 +2,9 @@ internal import Foundation
 package import Wire
 
 extension TCPLink {
-    /// Connects to the first address of `host` that answers. Blocks until `deadline` at most, apart from the resolver.
-    /// `queueLimit`: the most bytes to keep for a peer that does not take them.
+    /// Connects to the first address of `host` that answers. Blocks until `deadline` at most, apart from the resolver,
+    /// which has limits of its own (resolv.conf).
+    /// - Parameter queueLimit: the most bytes to keep for a peer that does not take them.
     /// - Throws: `.unresolved`, `.refused`, `.unreachable`, `.timedOut` or `.system`, for the last address tried.
     package static func connect(
         host: String, port: Int, deadline: Instant, queueLimit: Int = defaultQueueLimit,
@@ -55,7 +56,7 @@ extension TCPLink {
         case ECONNREFUSED:
             TransportError(
                 kind: .refused, what: "nothing listens there", place: place,
-                mend: "start the coordinator first, and check host and port")
+                mend: "start the process that is to listen there, and check host and port")
         case ETIMEDOUT:
             TransportError(
                 kind: .timedOut, what: "no answer in time", place: place,

@@ -12,8 +12,8 @@ extension RemoteExperts {
         var unreachable: [(worker: Int, reason: String)] = []
         for worker in plan.shares.indices where !plan.shares[worker].isEmpty {
             let identifier = takeIdentifier()
-            parcels.add(
-                Parcel(answers: answers, worker: worker, places: plan.shares[worker].places, sent: now), as: identifier)
+            let places = plan.takePlaces(of: worker, leaving: parcels.takeSpare())
+            parcels.add(Parcel(answers: answers, worker: worker, places: places, sent: now), as: identifier)
             guard let link = roster.link(of: worker, epoch: placement.epoch) else {
                 parcels.orphan(identifier)
                 continue

@@ -2,16 +2,16 @@ internal import Foundation
 internal import Transport
 internal import Wire
 
-/// A link to a worker that gives experts, its handshake done. Every wait on it has a limit, and ends early when the
-/// experts are not wanted any more.
+/// A link to a worker that gives experts, its handshake done. Every wait on it has a limit; once it is connected, each
+/// ends early when the experts are not wanted any more.
 final class SourceConnection {
     let link: any Link
     private let exchange: TCPExchange
     private let time: any TimeSource
 
     /// Connects, and proves the secret both ways.
-    /// - Parameter isWanted: asked a few times a second.
-    /// - Throws: `TransferError`, `TransportError`, `HandshakeError`.
+    /// - Parameter isWanted: asked some times a second, but not while the source's host is dialled.
+    /// - Throws: `TransferError`, `TransportError`, `HandshakeError`, `ControlError`.
     init(
         to source: PeerAddress, as worker: WorkerDescription, secret: ClusterSecret, time: any TimeSource,
         isWanted: () -> Bool
@@ -36,7 +36,8 @@ final class SourceConnection {
         exchange.remove(link)
     }
 
-    /// One message, which must be the only one that is due.
+    /// One control message; nothing else may come with it.
+    /// - Throws: what the source says that it cannot do, as `TransferError`; else as `receive`, and `ControlError`.
     func receiveMessage(isWanted: () -> Bool) throws -> (message: ControlMessage, flight: UInt64) {
         var received: (message: ControlMessage, flight: UInt64)?
         try receive(isWanted: isWanted) { header, payload in
@@ -74,8 +75,8 @@ final class SourceConnection {
     }
 
     /// What a failure that the source sent stands for.
-    func error(_ report: FailureReport) -> TransferError {
-        report.status == TransferError.busyStatus
+    private func error(_ report: FailureReport) -> TransferError {
+        report.status == FailureReport.Status.busy
             ? .busy(peer: link.peer) : .refused(peer: link.peer, reason: report.message)
     }
 

@@ -15,12 +15,11 @@ extension WorkerService {
             throw WorkerError.badAssignment("the arithmetic \"\(assignment.compute)\" is unknown")
         }
         try check(assignment)
-        _ = try assignment.heldDType()
-        let sources = SlotSources(
-            checkpoint: try checkpoint(for: assignment, folder), worker: description(fingerprint: []), secret: secret,
-            time: time)
+        let sources = try SlotSources(
+            checkpoint: try checkpoint(for: assignment, folder), assignment: assignment,
+            worker: description(fingerprint: assignment.modelFingerprint), secret: secret, time: time)
         let processor = Processor(threads: options.threads, compute: compute)
-        let held = try hold(assignment, of: sources.checkpoint, on: processor.team, link)
+        let held = try hold(assignment, of: sources, on: processor.team, link)
         let session = WorkerSession(
             held: held, assignment: assignment, sources: sources, server: server(for: assignment, held, link),
             processor: processor, exchange: exchange, time: time)
@@ -62,14 +61,13 @@ extension WorkerService {
 
     /// Loads what a worker is to begin with; nothing when the coordinator gives it experts later.
     private func hold(
-        _ assignment: Assignment, of checkpoint: Checkpoint?, on team: ThreadTeam, _ link: any Link
+        _ assignment: Assignment, of sources: SlotSources, on team: ThreadTeam, _ link: any Link
     ) throws -> HeldExperts {
         let ranks = assignment.tensorParallelSize
         var held = HeldExperts(expertCount: assignment.model.expertCount, tensorParallelSize: ranks)
         let slots = try assignment.slots.slots(of: assignment.model, tensorParallelSize: ranks)
-        guard let checkpoint, !slots.isEmpty else { return held }
-        let loader = ShardLoader(
-            checkpoint: checkpoint, team: team, tensorParallelSize: ranks, as: try assignment.heldDType())
+        guard let checkpoint = sources.checkpoint, !slots.isEmpty else { return held }
+        let loader = ShardLoader(checkpoint: checkpoint, team: team, tensorParallelSize: ranks, as: sources.held)
         let total = try loader.byteCount(of: slots)
         held.add(
             try loader.load(

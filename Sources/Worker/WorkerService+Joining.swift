@@ -9,7 +9,7 @@ extension WorkerService {
     /// Dials until the coordinator answers. nil when stopped meanwhile.
     /// - Parameter isReturning: the coordinator was there a moment ago; a network that comes back is to be seen soon.
     func dial(until deadline: Instant, isReturning: Bool) throws -> (any Link)? {
-        var pause = Self.firstPause
+        var pause = Reconnection.firstPause
         let limit = isReturning ? Self.redialLimit : Self.dialLimit
         while !isStopped {
             do {

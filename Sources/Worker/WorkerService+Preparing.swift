@@ -7,7 +7,7 @@ internal import Wire
 
 // From the assignment to a worker that is ready.
 extension WorkerService {
-    /// Loads what the assignment names, says that the worker is ready, and raises what the coordinator may send.
+    /// Loads what the assignment names, and raises what the coordinator may send.
     func session(
         for assignment: Assignment, _ folder: CheckpointFolder, _ link: any Link
     ) throws -> WorkerSession {
@@ -24,10 +24,14 @@ extension WorkerService {
             held: held, assignment: assignment, sources: sources, server: server(for: assignment, held, link),
             processor: processor, exchange: exchange, time: time)
         link.maximumPayload = session.maximumPayload
+        return session
+    }
+
+    /// Says that the worker is ready.
+    func announce(_ session: WorkerSession, on link: any Link) throws {
         let report = session.report(residentBytes: ResidentMemory.byteCount)
         try link.send(.ready(report))
         observe(.ready(slots: report.expertSlots, loadedBytes: report.loadedBytes))
-        return session
     }
 
     private func check(_ assignment: Assignment) throws {
@@ -48,7 +52,8 @@ extension WorkerService {
                 metadata: ["path": "\(assignment.modelPath)"])
             return nil
         }
-        let (checkpoint, fingerprint) = try folder.open(options.modelPath ?? assignment.modelPath)
+        let (checkpoint, fingerprint) = try folder.open(
+            options.modelPath ?? assignment.modelPath, expecting: assignment.modelFingerprint)
         guard fingerprint == assignment.modelFingerprint else {
             throw WorkerError.badAssignment("the checkpoint at \(checkpoint.folder) is not the coordinator's")
         }

@@ -32,21 +32,23 @@ extension RemoteExperts {
         for (worker, reason) in unreachable { lose(worker, reason) }
     }
 
-    /// Waits until a flight is whole.
+    /// Waits until a flight is whole. Whatever comes meanwhile, the others' heartbeats too, now and then is looked who
+    /// says nothing.
     func collect(_ answers: Answers) throws {
+        var nextLook = time.now() + Self.tick
         while answers.dueCount > 0 {
             try rehome()
             let now = time.now()
-            let hedge = hedgeTime(answers)
-            if let hedge, now >= hedge, control.missingSince == nil { self.hedge(answers) }
-            let deadline = min(now + Self.tick, hedge.map { $0 > now ? $0 : .never } ?? .never)
-            switch exchange.wait(until: deadline, spin: limits.spin, handle) {
-            case .delivered: break
-            case .woken: tend()
-            case .timedOut:
+            guard now < nextLook else {
+                nextLook = now + Self.tick
                 loseTheSilent()
                 tend()
+                continue
             }
+            let hedge = hedgeTime(answers)
+            if let hedge, now >= hedge, control.missingSince == nil { self.hedge(answers) }
+            let deadline = min(nextLook, hedge.map { $0 > now ? $0 : .never } ?? .never)
+            if exchange.wait(until: deadline, spin: limits.spin, handle) == .woken { tend() }
         }
     }
 

@@ -24,8 +24,7 @@ struct Inbound: ~Copyable {
     private var end = Self.origin
     /// The header at `start`, once it is there.
     private var header: FrameHeader?
-    private(set) var framesIn: UInt64 = 0
-    private(set) var bytesIn: UInt64 = 0
+    private var framesIn: UInt64 = 0
 
     init() {
         buffer = .allocate(byteCount: Self.initialByteCount, alignment: 64)
@@ -58,7 +57,6 @@ struct Inbound: ~Copyable {
             case .done(let count):
                 end += count
                 left -= count
-                bytesIn += UInt64(count)
             }
         }
     }

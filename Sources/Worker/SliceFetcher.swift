@@ -33,7 +33,7 @@ struct SliceFetcher: Sendable {
     /// Each slot over a connection of its own: what is still under way of one that is not wanted any more would stand
     /// between the link and the next.
     /// - Parameter isWanted: what it denies is left out, even half-way.
-    /// - Throws: `TransferError`, `TransportError`, `HandshakeError`, `ControlError`.
+    /// - Throws: `TransferError`, `TransportError`.
     func fetch(_ slots: [Slot], isWanted: (Slot) -> Bool) throws -> [FilledSlot] {
         try slots.compactMap { slot in
             do {

@@ -11,7 +11,7 @@ final class SourceConnection {
 
     /// Connects, and proves the secret both ways.
     /// - Parameter isWanted: asked some times a second, but not while the source's host is dialled.
-    /// - Throws: `TransferError`, `TransportError`, `HandshakeError`, `ControlError`.
+    /// - Throws: `TransferError`, `TransportError`.
     init(
         to source: PeerAddress, as worker: WorkerDescription, secret: ClusterSecret, time: any TimeSource,
         isWanted: () -> Bool
@@ -25,7 +25,13 @@ final class SourceConnection {
         var handshake = WorkerHandshake(secret: secret, purpose: .transfer, worker: worker, deadline: deadline)
         try link.send(handshake.hello)
         let challenge = try receiveMessage(isWanted: isWanted).message
-        try link.send(try handshake.receive(challenge, at: time.now()))
+        let proof: ControlMessage
+        do throws(HandshakeError) {
+            proof = try handshake.receive(challenge, at: time.now())
+        } catch {
+            throw TransferError.untrusted(peer: link.peer, error)
+        }
+        try link.send(proof)
         let answer = try receiveMessage(isWanted: isWanted)
         guard case .ready = answer.message else { throw TransferError.unexpected(peer: link.peer, answer.message.kind) }
         link.maximumPayload = WireLimit.chunkPayload
@@ -37,14 +43,18 @@ final class SourceConnection {
     }
 
     /// One control message; nothing else may come with it.
-    /// - Throws: what the source says that it cannot do, as `TransferError`; else as `receive`, and `ControlError`.
+    /// - Throws: `TransferError`, also for what the source says that it cannot do.
     func receiveMessage(isWanted: () -> Bool) throws -> (message: ControlMessage, flight: UInt64) {
         var received: (message: ControlMessage, flight: UInt64)?
         try receive(isWanted: isWanted) { header, payload in
             guard received == nil, !header.kind.isTensor else {
                 throw TransferError.unexpected(peer: link.peer, header.kind)
             }
-            received = (try ControlMessage(kind: header.kind, payload: payload), header.flight)
+            do throws(ControlError) {
+                received = (try ControlMessage(kind: header.kind, payload: payload), header.flight)
+            } catch {
+                throw TransferError.unreadable(peer: link.peer, error)
+            }
         }
         guard let received else { throw TransferError.abandoned }
         if case .failure(let report) = received.message { throw error(report) }

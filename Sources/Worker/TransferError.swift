@@ -6,6 +6,10 @@ enum TransferError: Error, CustomStringConvertible {
     case lost(peer: String, reason: String)
     case silent(peer: String, Duration)
     case refused(peer: String, reason: String)
+    /// The two did not come to trust each other.
+    case untrusted(peer: String, HandshakeError)
+    /// What it sent cannot be read.
+    case unreadable(peer: String, ControlError)
     /// It serves as many others as it may.
     case busy(peer: String)
     case unexpected(peer: String, FrameKind)
@@ -26,6 +30,9 @@ enum TransferError: Error, CustomStringConvertible {
         case .refused(let peer, let reason):
             // The worker that refuses knows how to mend it, and says so.
             "the worker at \(peer) gives no experts: \(reason)"
+        case .untrusted(let peer, let error): "the worker at \(peer), which was to give experts: \(error)"
+        case .unreadable(let peer, let error):
+            "the worker at \(peer) sent what cannot be read: \(error); run the same release on all hosts"
         case .busy(let peer): "the worker at \(peer) gives experts to too many others; try again later"
         case .unexpected(let peer, let kind):
             "the worker at \(peer) sent a \(kind) frame that nobody asked for; run the same release on all hosts"

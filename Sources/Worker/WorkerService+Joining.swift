@@ -69,11 +69,23 @@ extension WorkerService {
                     received = .failure(WorkerError.lostCoordinator(peer: link.peer, reason: reason.description))
                 case .frame(_, let header, let payload):
                     guard received == nil else { return }
-                    received = Result { try ControlMessage(kind: header.kind, payload: payload) }
+                    received = Result { try Self.message(header, payload, on: link) }
                 }
             }
         }
         return try received?.get()
+    }
+
+    /// What the coordinator says.
+    /// - Throws: `WorkerError.unexpected` when it cannot be read.
+    static func message(
+        _ header: FrameHeader, _ payload: UnsafeRawBufferPointer, on link: any Link
+    ) throws(WorkerError) -> ControlMessage {
+        do throws(ControlError) {
+            return try ControlMessage(kind: header.kind, payload: payload)
+        } catch {
+            throw .unexpected(peer: link.peer, what: "a \(header.kind) message that cannot be read (\(error))")
+        }
     }
 
     private static let longestPause = Duration.seconds(5)

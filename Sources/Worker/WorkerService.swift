@@ -223,10 +223,14 @@ extension WorkerService {
             return lost(link, reason.description, since: joined)
         case .frame(let link, let header, let payload):
             guard !header.kind.isTensor else {
-                try session.answer(header, payload, on: link)
+                do {
+                    try session.answer(header, payload, on: link)
+                } catch let error as BodyError {
+                    throw WorkerError.unexpected(peer: link.peer, what: "a dispatch that cannot be read (\(error))")
+                }
                 return nil
             }
-            switch try ControlMessage(kind: header.kind, payload: payload) {
+            switch try Self.message(header, payload, on: link) {
             case .goodbye(let goodbye): return .goodbye(isFinal: goodbye.isFinal)
             case .assignment(let order): try session.fill(order, number: header.flight, on: link)
             case .release(let release): try session.release(release.slots)

@@ -74,6 +74,7 @@ extension RemoteExperts {
     /// Takes workers for lost of which nothing is heard, not even heartbeats, or that owe an answer for too long.
     func loseTheSilent() {
         let now = time.now()
+        roster.hearParts(at: now)
         for worker in roster.members.indices {
             guard let lastHeard = roster.lastHeard(worker), now >= lastHeard + limits.silence else { continue }
             lose(worker, "nothing was heard from it for \(limits.silence)")

@@ -25,6 +25,8 @@ struct Inbound: ~Copyable {
     /// The header at `start`, once it is there.
     private var header: FrameHeader?
     private var framesIn: UInt64 = 0
+    /// Bytes that have come, of whole frames or not.
+    private(set) var bytesIn: UInt64 = 0
 
     init() {
         buffer = .allocate(byteCount: Self.initialByteCount, alignment: 64)
@@ -57,6 +59,7 @@ struct Inbound: ~Copyable {
             case .done(let count):
                 end += count
                 left -= count
+                bytesIn += UInt64(count)
             }
         }
     }

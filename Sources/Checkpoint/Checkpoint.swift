@@ -99,7 +99,7 @@ package final class Checkpoint: Sendable {
 
     /// Asks the system to read the matrix's pages now; their neighbours stay on the disk.
     package func adviseWillNeed(_ matrix: WeightMatrix) {
-        SafetensorsFile.readAhead(matrix.weights, byteCount: matrix.span)
+        WantedParts.ask(for: matrix.weights, byteCount: matrix.span)
     }
 
     /// Says that the matrix is not needed any more, such as after a part of it was copied: it no longer counts as this

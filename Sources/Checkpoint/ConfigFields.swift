@@ -32,9 +32,6 @@ struct ConfigFields {
         members[name].flatMap { $0 == .null ? nil : $0 }
     }
 
-    /// Whether the member stands in the file, be it as null.
-    func isNamed(_ name: String) -> Bool { members[name] != nil }
-
     func required(_ name: String) throws(CheckpointError) -> JSONValue {
         if let value = value(name) { return value }
         throw error(.missing, name, members[name] == nil ? "the field is missing" : "the field is null")

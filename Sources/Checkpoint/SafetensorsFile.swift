@@ -31,14 +31,6 @@ package final class SafetensorsFile: Sendable {
         try input.read(record.byteOffset..<record.byteOffset + record.byteCount)
     }
 
-    /// Asks for the pages of a part of the mapping.
-    static func readAhead(_ start: UnsafeRawPointer, byteCount: Int) {
-        let pageSize = UInt(sysconf(Int32(_SC_PAGESIZE)))
-        let address = UInt(bitPattern: start)
-        let page = address & ~(pageSize - 1)
-        madvise(UnsafeMutableRawPointer(bitPattern: page), Int(address - page) + byteCount, MADV_WILLNEED)
-    }
-
     /// Takes whole pages of a part of the mapping out of this process's memory; a touch brings them back.
     static func letGo(_ start: UnsafeRawPointer, byteCount: Int) {
         let pageSize = UInt(sysconf(Int32(_SC_PAGESIZE)))

@@ -146,8 +146,11 @@ extension SafetensorsHeader {
                 guard Self.product(shape, elementByteSize) == byteCount else {
                     throw error(name, "has shape \(shape) of \(dtype), but \(byteCount) bytes")
                 }
-            } else if Self.product(shape, 1) == nil {
-                throw error(name, "has shape \(shape), which is too large")
+            } else {
+                // No number takes less than a bit: sums over the tensors of a file stay within 63 bits.
+                guard let count = Self.product(shape, 1), count <= byteCount * 8 else {
+                    throw error(name, "has shape \(shape), which is too large for \(byteCount) bytes")
+                }
             }
             return TensorRecord(
                 dtype: dtype, shape: shape, byteOffset: dataOffset + offsets[0], byteCount: byteCount)

@@ -11,6 +11,12 @@ struct WantedParts {
         if byteCount > 0 { parts.append(first..<first + UInt(byteCount)) }
     }
 
+    /// Asks for the pages of a part alone, and does not wait for them.
+    static func ask(for start: UnsafeRawPointer, byteCount: Int) {
+        let first = UInt(bitPattern: start)
+        advise(first..<first + UInt(byteCount), MADV_WILLNEED)
+    }
+
     /// The parts in order of their addresses, those in one that next to nothing lies between.
     var joined: [Range<UInt>] {
         var result: [Range<UInt>] = []
@@ -25,6 +31,9 @@ struct WantedParts {
     }
 
     /// Reads all parts that are not in memory yet, and maps them. What the system refuses comes when it is touched.
+    ///
+    /// Not on a `ThreadTeam`: that takes one loop at a time, and a worker reads what it is ordered to hold while its
+    /// team computes. These threads wait for the disk, and sleep meanwhile.
     func read() {
         let pieces = joined.flatMap { part in
             Self.announce(part)

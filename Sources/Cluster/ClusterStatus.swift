@@ -20,15 +20,21 @@ package struct ClusterStatus: Sendable, Hashable, Codable {
         package var waitMilliseconds: Double
         /// Both directions.
         package var bytesPerSecond: Double
-        /// (token, expert, rank) pairs that it computed since it was first here.
+        /// (token, expert, rank) pairs that it computed since it was first here, as the counts below.
         package var pairs: Int
+        /// Rows sent to it.
+        package var rows: Int
+        package var sentBytes: Int
+        package var receivedBytes: Int
+        /// How long it computed.
+        package var busySeconds: Double
         /// Why it is lost; nil while it is not.
         package var reason: String?
 
         package init(
             name: String, state: String, peer: String, stage: Int, slots: Int, slotBytes: Int, memoryBytes: Int,
             pairsPerSecond: Double, busyShare: Double, waitMilliseconds: Double, bytesPerSecond: Double, pairs: Int,
-            reason: String?
+            rows: Int, sentBytes: Int, receivedBytes: Int, busySeconds: Double, reason: String?
         ) {
             self.name = name
             self.state = state
@@ -42,6 +48,10 @@ package struct ClusterStatus: Sendable, Hashable, Codable {
             self.waitMilliseconds = waitMilliseconds
             self.bytesPerSecond = bytesPerSecond
             self.pairs = pairs
+            self.rows = rows
+            self.sentBytes = sentBytes
+            self.receivedBytes = receivedBytes
+            self.busySeconds = busySeconds
             self.reason = reason
         }
     }

@@ -161,11 +161,11 @@ package final class Admission: Sendable {
         }
     }
 
-    /// A worker offers what its host has; the cluster file may say that its experts get less.
+    /// A worker offers what its host has; the cluster file may say that its experts get less, and sums are made of it.
     private func limited(_ description: WorkerDescription) -> WorkerDescription {
         let limit = seats.first { $0.name == description.name }?.memoryLimit
         var limited = description
-        limited.memoryBytes = min(description.memoryBytes, limit ?? .max)
+        limited.memoryBytes = min(description.memoryBytes, limit ?? .max, Self.mostMemory)
         return limited
     }
 
@@ -304,7 +304,7 @@ package final class Admission: Sendable {
         zip(places, seats).reduce(0) { sum, pair in
             switch pair.0 {
             case .empty: sum
-            case .loading(let progress): sum + progress.loadedBytes
+            case .loading(let progress): sum + min(progress.loadedBytes, pair.1.weightBytes)
             case .ready: sum + pair.1.weightBytes
             }
         }
@@ -321,6 +321,8 @@ package final class Admission: Sendable {
         }
     }
 
+    /// Bytes: a thousand times as many as any host has.
+    private static let mostMemory = 1 << 50
     /// How often `check` is called.
     private static let tick = Duration.milliseconds(100)
     private static let idleTick = Duration.seconds(1)

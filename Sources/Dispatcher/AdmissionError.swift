@@ -1,3 +1,5 @@
+internal import Wire
+
 /// The cluster is not complete in time.
 package struct AdmissionError: Error, CustomStringConvertible {
     package struct Missing: Sendable {
@@ -23,9 +25,9 @@ enum Refusal: CustomStringConvertible {
     /// The exit status for the worker's process.
     var status: Int {
         switch self {
-        case .unknownName, .nameTaken: 64
-        case .otherCheckpoint: 66
-        case .tooLittleMemory: 1
+        case .unknownName, .nameTaken: FailureReport.Status.usage
+        case .otherCheckpoint: FailureReport.Status.badInput
+        case .tooLittleMemory: FailureReport.Status.failed
         }
     }
 

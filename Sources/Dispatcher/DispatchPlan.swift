@@ -83,6 +83,13 @@ package struct DispatchPlan {
         while shares.count < count { shares.append(Share(writer: DispatchWriter(shape: shape))) }
     }
 
+    /// Hands out the places of one worker's share, and takes `empty` for the next plan's.
+    mutating func takePlaces(of worker: Int, leaving empty: consuming [Int32]) -> [Int32] {
+        var places = empty
+        swap(&places, &shares[worker].places)
+        return places
+    }
+
     /// Calls `send` with the frame of one worker's share; its segments are valid inside the call only.
     package mutating func write(
         worker: Int, hidden: UnsafeRawPointer, epoch: UInt32, layer: Int, flight: UInt64,

@@ -13,6 +13,8 @@ struct Parcel {
 /// What is owed by whom: every dispatch frame that has not been answered, and what has to be asked anew.
 struct Parcels {
     private var underWay: [UInt64: Parcel] = [:]
+    /// Memory of parcels that have been answered, for those to come: a step allocates nothing once it has grown.
+    private var spares: [[Int32]] = []
     /// What nobody owes any more and somebody must.
     private(set) var orphans: [Parcel] = []
 
@@ -31,7 +33,16 @@ struct Parcels {
 
     mutating func add(_ parcel: Parcel, as identifier: UInt64) { underWay[identifier] = parcel }
 
-    mutating func remove(_ identifier: UInt64) { underWay[identifier] = nil }
+    mutating func remove(_ identifier: UInt64) {
+        if let parcel = underWay.removeValue(forKey: identifier) { spares.append(parcel.places) }
+    }
+
+    /// An empty list of places, to be filled for a parcel.
+    mutating func takeSpare() -> [Int32] {
+        var places = spares.popLast() ?? []
+        places.removeAll(keepingCapacity: true)
+        return places
+    }
 
     mutating func hedge(_ identifier: UInt64) { underWay[identifier]?.isHedged = true }
 
@@ -50,7 +61,7 @@ struct Parcels {
     /// Forgets what is still owed to a flight that is whole: another worker was faster.
     mutating func forget(_ answers: Answers) {
         guard !underWay.isEmpty || !orphans.isEmpty else { return }
-        for (identifier, parcel) in underWay where parcel.answers === answers { underWay[identifier] = nil }
+        for (identifier, parcel) in underWay where parcel.answers === answers { remove(identifier) }
         orphans.removeAll { $0.answers === answers }
     }
 

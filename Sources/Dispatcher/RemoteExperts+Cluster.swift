@@ -77,7 +77,8 @@ extension RemoteExperts {
     /// Takes workers for lost of which nothing is heard, not even heartbeats, or that owe an answer for too long.
     func loseTheSilent() {
         let now = time.now()
-        for worker in roster.serving {
+        roster.hearParts(at: now)
+        for worker in roster.members.indices {
             guard let lastHeard = roster.lastHeard(worker), now >= lastHeard + limits.silence else { continue }
             lose(worker, "nothing was heard from it for \(limits.silence)")
         }
@@ -104,7 +105,7 @@ extension RemoteExperts {
                 setSpeeds()
                 logger.info("worker takes part", metadata: ["worker": "\(name)"])
             case .refuse(let error):
-                try? ready.link.send(.failure(FailureReport(message: "\(error)", status: 64)))
+                try? ready.link.send(.failure(FailureReport(message: "\(error)", status: FailureReport.Status.usage)))
                 ready.link.close(.local("\(error)"))
             default: break
             }

@@ -12,8 +12,8 @@ extension RemoteExperts {
         var unreachable: [(worker: Int, reason: String)] = []
         for worker in plan.shares.indices where !plan.shares[worker].isEmpty {
             let identifier = takeIdentifier()
-            parcels.add(
-                Parcel(answers: answers, worker: worker, places: plan.shares[worker].places, sent: now), as: identifier)
+            let places = plan.takePlaces(of: worker, leaving: parcels.takeSpare())
+            parcels.add(Parcel(answers: answers, worker: worker, places: places, sent: now), as: identifier)
             guard let link = roster.link(of: worker, epoch: placement.epoch) else {
                 parcels.orphan(identifier)
                 continue
@@ -32,21 +32,23 @@ extension RemoteExperts {
         for (worker, reason) in unreachable { lose(worker, reason) }
     }
 
-    /// Waits until a flight is whole.
+    /// Waits until a flight is whole. Whatever comes meanwhile, the others' heartbeats too, now and then is looked who
+    /// says nothing.
     func collect(_ answers: Answers) throws {
+        var nextLook = time.now() + Self.tick
         while answers.dueCount > 0 {
             try rehome()
             let now = time.now()
-            let hedge = hedgeTime(answers)
-            if let hedge, now >= hedge, control.missingSince == nil { self.hedge(answers) }
-            let deadline = min(now + Self.tick, hedge.map { $0 > now ? $0 : .never } ?? .never)
-            switch exchange.wait(until: deadline, spin: limits.spin, handle) {
-            case .delivered: break
-            case .woken: tend()
-            case .timedOut:
+            guard now < nextLook else {
+                nextLook = now + Self.tick
                 loseTheSilent()
                 tend()
+                continue
             }
+            let hedge = hedgeTime(answers)
+            if let hedge, now >= hedge, control.missingSince == nil { self.hedge(answers) }
+            let deadline = min(nextLook, hedge.map { $0 > now ? $0 : .never } ?? .never)
+            if exchange.wait(until: deadline, spin: limits.spin, handle) == .woken { tend() }
         }
     }
 

@@ -17,6 +17,8 @@ struct Roster {
         fileprivate(set) var joinedEpoch: UInt32?
         /// Others were asked for what it owes as well, and it has answered nothing since.
         fileprivate(set) var isLate = false
+        /// What its link had brought when it was looked at last.
+        fileprivate var bytesIn: UInt64 = 0
     }
 
     enum State {
@@ -54,6 +56,15 @@ struct Roster {
     mutating func hear(_ worker: Int, at now: Instant) {
         if case .serving(let link, _) = members[worker].state {
             members[worker].state = .serving(link, lastHeard: now)
+        }
+    }
+
+    /// Hears those of whom part of a frame has come since the last look: a long answer takes time on a slow network.
+    mutating func hearParts(at now: Instant) {
+        for worker in members.indices {
+            guard let bytesIn = link(of: worker)?.counters.bytesIn, bytesIn != members[worker].bytesIn else { continue }
+            members[worker].bytesIn = bytesIn
+            hear(worker, at: now)
         }
     }
 

@@ -47,15 +47,17 @@ struct StatusBoard {
         _ member: Member, _ entry: Roster.Member, _ holdings: Holdings, _ sliceBytes: [Int]
     ) -> ClusterStatus.Worker {
         let rates = rates[member.name] ?? Rates()
+        let activity = entry.activity
         let slots = holdings.slotCount(of: member.index)
         var reason: String?
         if case .lost(_, let why) = entry.state { reason = why }
         return ClusterStatus.Worker(
-            name: member.name, state: member.state.rawValue, peer: entry.activity.peer, stage: member.stage,
+            name: member.name, state: member.state.rawValue, peer: activity.peer, stage: member.stage,
             slots: slots, slotBytes: slots * sliceBytes.reduce(0, +) / max(1, sliceBytes.count),
             memoryBytes: entry.memoryBytes, pairsPerSecond: rates.pairs, busyShare: rates.busy,
-            waitMilliseconds: rates.wait, bytesPerSecond: rates.bytes, pairs: entry.activity.pairCount,
-            reason: reason)
+            waitMilliseconds: rates.wait, bytesPerSecond: rates.bytes, pairs: activity.pairCount,
+            rows: activity.rowCount, sentBytes: activity.bytesOut, receivedBytes: activity.bytesIn,
+            busySeconds: Double(activity.busyMicroseconds) / 1e6, reason: reason)
     }
 
     /// Rates over less than a second would jump about.

@@ -31,7 +31,11 @@ struct RowDecoder {
         case (.f32, .fast):
             processor.narrow(rows.assumingMemoryBound(to: Float.self), count: values, into: narrow.pointer)
         case (.bf16, .f32):
-            processor.kernels.widen(rows.assumingMemoryBound(to: UInt16.self), count: values, into: wide.pointer)
+            let rows = rows.assumingMemoryBound(to: UInt16.self)
+            processor.forEachBlock(of: count, columns: hiddenSize) { block in
+                let first = block.lowerBound * hiddenSize
+                processor.kernels.widen(rows + first, count: block.count * hiddenSize, into: wide.pointer + first)
+            }
         case (.fp8, _):
             processor.forEachBlock(of: count, columns: hiddenSize) { block in
                 for row in block { decode(rows + row * exchange.rowByteCount(hiddenSize), row: row) }

@@ -36,7 +36,6 @@ package struct APIServer: Service {
     private let logger: Logger
     private let admin: AdminAPI?
     private let cluster: (any ClusterControl)?
-    private let workers: @Sendable () -> [WorkerCounters]
     private let observe: @Sendable (Stage) -> Void
     private let metrics = RequestMetrics()
 
@@ -45,11 +44,9 @@ package struct APIServer: Service {
     ///   - key: what clients must show under /v1; nil: nothing.
     ///   - adminKey: what operators must show under /admin; nil: there is no such path.
     ///   - cluster: nil where the experts are computed in this process.
-    ///   - workers: called for each scrape of the metrics.
     package init(
         host: String, port: Int, key: APIKey?, model: ServedModel, runner: EngineRunner, limits: Limits = Limits(),
         logger: Logger, adminKey: APIKey? = nil, cluster: (any ClusterControl)? = nil,
-        workers: @escaping @Sendable () -> [WorkerCounters] = { [] },
         observe: @escaping @Sendable (Stage) -> Void = { _ in }
     ) {
         self.host = host
@@ -61,7 +58,6 @@ package struct APIServer: Service {
         self.logger = logger
         admin = adminKey.map { AdminAPI(key: $0, cluster: cluster) }
         self.cluster = cluster
-        self.workers = workers
         self.observe = observe
     }
 
@@ -89,7 +85,7 @@ package struct APIServer: Service {
         router.add(middleware: ErrorMiddleware())
         router.get("health") { _, _ in health() }
         router.get("metrics") { _, _ in
-            var text = PrometheusText(metrics.values, runner.load, workers())
+            var text = PrometheusText(metrics.values, runner.load)
             if let status = cluster?.status { text.add(status) }
             return Response(.ok, type: "text/plain; version=0.0.4; charset=utf-8", Array(text.text.utf8))
         }

@@ -34,11 +34,27 @@ extension PrometheusText {
 
     private mutating func add(_ workers: [ClusterStatus.Worker]) {
         addStates(workers)
-        write(workers, "cohort_worker_slots", "Slots that a worker answers for.") { $0.slots }
-        write(workers, "cohort_worker_slot_bytes", "Bytes of those slots.") { $0.slotBytes }
-        write(workers, "cohort_worker_memory_bytes", "Bytes that a worker's experts may take.") { $0.memoryBytes }
-        write(workers, "cohort_worker_busy_share", "Share of the time in which a worker computes.") { $0.busyShare }
-        write(workers, "cohort_worker_wait_seconds", "Mean time of a dispatch on the network and in the queue.") {
+        write(workers, "cohort_worker_rows_total", .counter, "Rows sent to a worker.") { $0.rows }
+        write(workers, "cohort_worker_pairs_total", .counter, "(row, expert) pairs that a worker computed.") {
+            $0.pairs
+        }
+        write(workers, "cohort_worker_sent_bytes_total", .counter, "Bytes sent to a worker.") { $0.sentBytes }
+        write(workers, "cohort_worker_received_bytes_total", .counter, "Bytes received from a worker.") {
+            $0.receivedBytes
+        }
+        write(workers, "cohort_worker_busy_seconds_total", .counter, "Time that a worker spent computing.") {
+            $0.busySeconds
+        }
+        write(workers, "cohort_worker_slots", .gauge, "Slots that a worker answers for.") { $0.slots }
+        write(workers, "cohort_worker_slot_bytes", .gauge, "Bytes of those slots.") { $0.slotBytes }
+        write(workers, "cohort_worker_memory_bytes", .gauge, "Bytes that a worker's experts may take.") {
+            $0.memoryBytes
+        }
+        write(workers, "cohort_worker_busy_share", .gauge, "Share of the time in which a worker computes.") {
+            $0.busyShare
+        }
+        write(workers, "cohort_worker_wait_seconds", .gauge, "Mean time of a dispatch on the network and in the queue.")
+        {
             $0.waitMilliseconds / 1e3
         }
     }
@@ -56,10 +72,10 @@ extension PrometheusText {
     }
 
     private mutating func write(
-        _ workers: [ClusterStatus.Worker], _ name: String, _ help: String,
+        _ workers: [ClusterStatus.Worker], _ name: String, _ kind: Kind, _ help: String,
         _ value: (ClusterStatus.Worker) -> any Numeric
     ) {
         guard !workers.isEmpty else { return }
-        write(name, .gauge, help, workers.map { ("worker", $0.name, value($0)) })
+        write(name, kind, help, workers.map { ("worker", $0.name, value($0)) })
     }
 }

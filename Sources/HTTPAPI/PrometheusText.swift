@@ -4,7 +4,7 @@ internal import Serving
 struct PrometheusText {
     var text = ""
 
-    init(_ requests: RequestMetrics.Values, _ load: EngineRunner.Load, _ workers: [WorkerCounters]) {
+    init(_ requests: RequestMetrics.Values, _ load: EngineRunner.Load) {
         write(
             "cohort_requests_total", .counter, "Requests for completions by how they ended.",
             RequestMetrics.Outcome.allCases.map { ("outcome", $0.rawValue, requests.requests[$0] ?? 0) })
@@ -16,13 +16,6 @@ struct PrometheusText {
         write("cohort_cache_positions_free", .gauge, "Positions of the KV cache that are free.", load.freePositions)
         write("cohort_time_to_first_token_seconds", "From a request's arrival to its first token.", requests.firstToken)
         write("cohort_inter_token_latency_seconds", "From one token of a request to the next.", requests.nextToken)
-        write(workers, "cohort_worker_rows_total", "Rows sent to a worker.") { $0.rows }
-        write(workers, "cohort_worker_pairs_total", "(row, expert) pairs that a worker computed.") { $0.pairs }
-        write(workers, "cohort_worker_sent_bytes_total", "Bytes sent to a worker.") { $0.bytesOut }
-        write(workers, "cohort_worker_received_bytes_total", "Bytes received from a worker.") { $0.bytesIn }
-        write(workers, "cohort_worker_busy_seconds_total", "Time that a worker spent computing.") {
-            Double($0.busyMicroseconds) / 1e6
-        }
     }
 
     enum Kind: String {
@@ -42,13 +35,6 @@ struct PrometheusText {
         for sample in samples {
             text += "\(name){\(sample.label)=\"\(Self.escaped(sample.value))\"} \(sample.number)\n"
         }
-    }
-
-    private mutating func write(
-        _ workers: [WorkerCounters], _ name: String, _ help: String, _ value: (WorkerCounters) -> any Numeric
-    ) {
-        guard !workers.isEmpty else { return }
-        write(name, .counter, help, workers.map { ("worker", $0.name, value($0)) })
     }
 
     private mutating func write(_ name: String, _ help: String, _ histogram: Histogram) {

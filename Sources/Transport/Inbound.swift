@@ -24,7 +24,8 @@ struct Inbound: ~Copyable {
     private var end = Self.origin
     /// The header at `start`, once it is there.
     private var header: FrameHeader?
-    private(set) var framesIn: UInt64 = 0
+    private var framesIn: UInt64 = 0
+    /// Bytes that have come, of whole frames or not.
     private(set) var bytesIn: UInt64 = 0
 
     init() {

@@ -2,8 +2,9 @@ internal import Foundation
 package import Wire
 
 extension TCPLink {
-    /// Connects to the first address of `host` that answers. Blocks until `deadline` at most, apart from the resolver.
-    /// `queueLimit`: the most bytes to keep for a peer that does not take them.
+    /// Connects to the first address of `host` that answers; one that says nothing leaves the others their share of the
+    /// time. Blocks until `deadline` at most, apart from the resolver, which has limits of its own (resolv.conf).
+    /// - Parameter queueLimit: the most bytes to keep for a peer that does not take them.
     /// - Throws: `.unresolved`, `.refused`, `.unreachable`, `.timedOut` or `.system`, for the last address tried.
     package static func connect(
         host: String, port: Int, deadline: Instant, queueLimit: Int = defaultQueueLimit,
@@ -12,9 +13,13 @@ extension TCPLink {
         let place = SocketAddress.place(host: host, port: port)
         var failure = TransportError(
             kind: .unresolved, what: "the host name has no address", place: place, mend: "check the name")
-        for address in try SocketAddress.resolve(host: host, port: port, isPassive: false) {
+        let addresses = try SocketAddress.resolve(host: host, port: port, isPassive: false)
+        for (index, address) in addresses.enumerated() {
+            let now = time.now()
+            let share = deadline.nanoseconds(since: now) / UInt64(addresses.count - index)
             do {
-                let descriptor = try connect(to: address, place: place, deadline: deadline, time: time)
+                let descriptor = try connect(
+                    to: address, place: place, deadline: now + .nanoseconds(Int64(clamping: share)), time: time)
                 return TCPLink(owning: descriptor, peer: address.text, queueLimit: queueLimit)
             } catch {
                 failure = error
@@ -55,7 +60,7 @@ extension TCPLink {
         case ECONNREFUSED:
             TransportError(
                 kind: .refused, what: "nothing listens there", place: place,
-                mend: "start the coordinator first, and check host and port")
+                mend: "start the process that is to listen there, and check host and port")
         case ETIMEDOUT:
             TransportError(
                 kind: .timedOut, what: "no answer in time", place: place,

@@ -42,6 +42,8 @@ package final class TCPExchange: Exchange, Sendable {
         var isHeld = true
         /// Another exchange may have left whole frames in the link's buffer, of which no poll tells.
         var isFresh = true
+        /// Whether the last poll had something to tell of it.
+        var isReady = false
         /// When the frame began that is not whole yet, and the absence up to then.
         var partial: (since: Instant, absence: UInt64)?
 
@@ -155,10 +157,12 @@ extension TCPExchange {
             waker.drain()
         }
         let first = listener == nil ? 1 : 2
-        let ready = members.indices.filter { polls.isReady(first + $0) || members[$0].isFresh }.map { members[$0] }
+        for (index, member) in members.enumerated() { member.isReady = polls.isReady(first + index) || member.isFresh }
+        // The handler may add and remove members.
+        let polled = members
         let accepted = isAccepting && polls.isReady(1) ? accept(handler) : false
         adopt()
-        return receive(from: ready, handler) || accepted
+        return receive(from: polled.lazy.filter { $0.isReady }, handler) || accepted
     }
 
     private func accept(_ handler: (ExchangeEvent) -> Void) -> Bool {
@@ -179,7 +183,7 @@ extension TCPExchange {
         return isAny
     }
 
-    private func receive(from members: [Member], _ handler: (ExchangeEvent) -> Void) -> Bool {
+    private func receive(from members: some Sequence<Member>, _ handler: (ExchangeEvent) -> Void) -> Bool {
         var isAny = false
         for member in members where member.isHeld {
             if receive(from: member, handler) { isAny = true }
@@ -237,7 +241,7 @@ extension TCPExchange {
 
     /// When to look again though no socket calls.
     private func wakeUp(after now: Instant) -> Instant {
-        let completion = members.map { completionDeadline(of: $0) }.min() ?? .never
+        let completion = members.reduce(.never) { min($0, completionDeadline(of: $1)) }
         return acceptsAgain > now ? min(completion, acceptsAgain) : completion
     }
 }

@@ -121,9 +121,9 @@ extension TCPLink {
         receiving.withLock { _ in
             let outcome = inbound.receive(from: descriptor.number, limit: { maximumPayload }) { header, payload in
                 framesIn.add(1, ordering: .relaxed)
-                bytesIn.add(UInt64(FrameHeader.byteCount) + header.payloadLength, ordering: .relaxed)
                 return deliver(header, payload)
             }
+            bytesIn.store(inbound.bytesIn, ordering: .relaxed)
             return (outcome, inbound.isInsideFrame)
         }
     }

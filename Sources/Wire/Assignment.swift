@@ -62,7 +62,9 @@ extension Assignment {
                     raw.model_fingerprint, field: "model_fingerprint", limit: WireLimit.fingerprintBytes),
                 compute: try ProtobufField.text(raw.compute, field: "compute", limit: WireLimit.nameBytes),
                 rowShape: try decodedShape(of: raw),
-                tensorParallelSize: Int(raw.tensor_parallel_size), maximumRows: Int(raw.maximum_rows),
+                tensorParallelSize: try ProtobufField.count(
+                    raw.tensor_parallel_size, in: 1...WireLimit.ranks, field: "tensor_parallel_size"),
+                maximumRows: try ProtobufField.count(raw.maximum_rows, in: 1...WireLimit.rows, field: "maximum_rows"),
                 slots: try SlotGroupCoding.decoded(raw.slots, count: raw.n_slots),
                 model: try ModelShape(decoding: raw.model),
                 source: try PeerAddress(host: raw.source_host, port: raw.source_port),

@@ -2,8 +2,19 @@ internal import CWire
 
 /// One side cannot go on with the other, and says why in one line.
 package struct FailureReport: Sendable, Equatable {
+    /// Exit statuses, as sysexits.h numbers them.
+    package enum Status {
+        package static let failed = 1
+        /// EX_USAGE
+        package static let usage = 64
+        /// EX_NOINPUT
+        package static let badInput = 66
+        /// EX_TEMPFAIL: it may be gone in a moment.
+        package static let busy = 75
+    }
+
     package var message: String
-    /// The exit status that the sender's process would end with.
+    /// The exit status that the sender's process would end with, or is to end with.
     package var status: Int
 
     /// A message beyond the limit of the wire is cut: better a part of the reason than none.

@@ -23,6 +23,10 @@ package enum WireLimit {
     package static let expertWidth = 1 << 20
     package static let expertsPerToken = 256
     package static let layers = 4096
+    /// Slices of an expert: no cluster has so many workers for one.
+    package static let ranks = 4096
+    /// Rows of one dispatch: a coordinator's longest prefill chunk is 8192.
+    package static let rows = 1 << 16
     package static let blockSide = 1 << 16
     /// A chunk of an expert on its way between workers.
     package static let chunkPayload = 2 << 20

@@ -23,7 +23,7 @@ struct ShardLoader: Sendable {
     /// - Parameters:
     ///   - slots: of layers, experts and ranks that the model has.
     ///   - isWanted: asked before a slot is begun; what it denies is left out.
-    ///   - progress: bytes held so far; called on the calling thread, some times a second.
+    ///   - progress: bytes held so far; called on the calling thread, after each batch of slots.
     /// - Throws: `CheckpointError`, and what `progress` throws.
     func load(
         _ slots: [Slot], isWanted: (Slot) -> Bool = { _ in true }, progress: (Int) throws -> Void = { _ in }
@@ -57,19 +57,20 @@ struct ShardLoader: Sendable {
         return parallelism.columns(rank: slot.rank, of: checkpoint.config.expertIntermediateSize)
     }
 
-    /// Asks for the pages and does not wait for them: those of a batch come while the first are read.
+    /// What a slice needs of the disk is only asked for, except its part of `down`, which is copied.
     private func map(_ slot: Slot) throws -> ExpertWeights {
         try ExpertWeights(from: checkpoint, layer: slot.layer, expert: slot.expert, width: try width(slot))
     }
 
     /// Has what was mapped in memory, as it is to be held.
     private func bring(_ experts: [ExpertWeights]) -> [ExpertWeights] {
-        guard let dtype else {
-            read(experts)
-            return experts
-        }
-        return ExpertWeights.converted(
-            experts, to: dtype, by: WeightConverter(team: team), lettingGoOf: checkpoint)
+        let held =
+            dtype.map {
+                ExpertWeights.converted(experts, to: $0, by: WeightConverter(team: team), lettingGoOf: checkpoint)
+            } ?? experts
+        // Among converted ones are those that are stored as they are to be held: nobody has touched them yet.
+        read(held)
+        return held
     }
 
     /// Touches one byte of every page, on all threads.

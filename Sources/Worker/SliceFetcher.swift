@@ -5,76 +5,68 @@ internal import Kernels
 internal import Transport
 internal import Wire
 
-/// Fetches experts from another worker that holds them, bit for bit as it has them, into memory of this
-/// process.
+/// Fetches experts from another worker that holds them, bit for bit as it has them, into memory of this process.
 struct SliceFetcher: Sendable {
     private let source: PeerAddress
-    private let order: Assignment
+    private let assignment: Assignment
     private let held: HeldDType?
     private let worker: WorkerDescription
     private let secret: ClusterSecret
     private let time: any TimeSource
 
     /// - Parameters:
-    ///   - order: says what the slots look like.
+    ///   - assignment: says what the slots look like.
     ///   - held: what experts are held as; nil: as stored.
     ///   - worker: how this worker presents itself; it must name the model's fingerprint.
     init(
-        from source: PeerAddress, order: Assignment, held: HeldDType?, as worker: WorkerDescription,
-        secret: ClusterSecret,
-        time: any TimeSource
+        from source: PeerAddress, for assignment: Assignment, held: HeldDType?, as worker: WorkerDescription,
+        secret: ClusterSecret, time: any TimeSource
     ) {
         self.source = source
-        self.order = order
+        self.assignment = assignment
         self.held = held
         self.worker = worker
         self.secret = secret
         self.time = time
     }
 
+    /// Each slot over a connection of its own: what is still under way of one that is not wanted any more would stand
+    /// between the link and the next.
     /// - Parameter isWanted: what it denies is left out, even half-way.
-    /// - Throws: `TransferError`, `TransportError`, `HandshakeError`, `ControlError`.
+    /// - Throws: `TransferError`, `TransportError`.
     func fetch(_ slots: [Slot], isWanted: (Slot) -> Bool) throws -> [FilledSlot] {
-        var connection: SourceConnection?
-        var filled: [FilledSlot] = []
-        for (number, slot) in slots.enumerated() where isWanted(slot) {
+        try slots.compactMap { slot in
             do {
-                guard let open = try connection ?? connect({ isWanted(slot) }) else { continue }
-                connection = open
-                let weights = try fetch(slot, number: UInt64(number), open) { isWanted(slot) }
-                filled.append(FilledSlot(slot: slot, weights: weights))
+                return FilledSlot(slot: slot, weights: try fetch(slot) { isWanted(slot) })
             } catch TransferError.abandoned {
-                // What is still under way of it would stand between the link and the next slot.
-                connection = nil
+                return nil
             }
         }
-        return filled
     }
 
-    /// Tries again while the source is busy with others. nil: not wanted any more.
-    private func connect(_ isWanted: () -> Bool) throws -> SourceConnection? {
+    /// Tries again while the source is busy with others.
+    private func connect(_ isWanted: () -> Bool) throws -> SourceConnection {
         let deadline = time.now() + Self.patience
+        var pause = Self.firstPause
         while isWanted() {
             do {
                 return try SourceConnection(to: source, as: worker, secret: secret, time: time, isWanted: isWanted)
-            } catch TransferError.abandoned {
-                return nil
             } catch TransferError.busy where time.now() < deadline {
-                Thread.sleep(forTimeInterval: Self.pause)
+                Thread.sleep(forTimeInterval: pause)
+                pause = min(pause * 2, Self.longestPause)
             }
         }
-        return nil
+        throw TransferError.abandoned
     }
 
-    private func fetch(
-        _ slot: Slot, number: UInt64, _ connection: SourceConnection, isWanted: () -> Bool
-    ) throws -> ExpertWeights {
+    private func fetch(_ slot: Slot, isWanted: () -> Bool) throws -> ExpertWeights {
+        let connection = try connect(isWanted)
         let link = connection.link
         let request = SliceRequest(
-            layer: slot.layer, expert: slot.expert, rank: slot.rank, tensorParallelSize: order.tensorParallelSize)
-        try link.send(.fetch(request), flight: number)
+            layer: slot.layer, expert: slot.expert, rank: slot.rank, tensorParallelSize: assignment.tensorParallelSize)
+        try link.send(.fetch(request), flight: Self.flight)
         let answer = try connection.receiveMessage(isWanted: isWanted)
-        guard case .slice(let description) = answer.message, answer.flight == number else {
+        guard case .slice(let description) = answer.message, answer.flight == Self.flight else {
             throw TransferError.unexpected(peer: link.peer, answer.message.kind)
         }
         guard isShape(of: slot, description), let layout = SliceLayout(description) else {
@@ -86,7 +78,7 @@ struct SliceFetcher: Sendable {
         func ask() throws {
             while due.count < Self.window, asked < layout.byteCount {
                 let part = asked..<min(asked + WireLimit.chunkPayload, layout.byteCount)
-                try link.send(.read(SliceRange(offset: part.lowerBound, byteCount: part.count)), flight: number)
+                try link.send(.read(SliceRange(offset: part.lowerBound, byteCount: part.count)), flight: Self.flight)
                 due.append(part)
                 asked = part.upperBound
             }
@@ -94,7 +86,8 @@ struct SliceFetcher: Sendable {
         try ask()
         while !due.isEmpty {
             try connection.receive(isWanted: isWanted) { header, payload in
-                guard let part = due.first, header.kind == .chunk, header.flight == number, payload.count == part.count
+                guard let part = due.first, header.kind == .chunk, header.flight == Self.flight,
+                    payload.count == part.count
                 else { throw TransferError.unexpected(peer: link.peer, header.kind) }
                 due.removeFirst()
                 received.write(payload, at: part.lowerBound)
@@ -104,10 +97,10 @@ struct SliceFetcher: Sendable {
         return received.weights
     }
 
-    /// Whether a slice is described as the model has it, held as the order says.
+    /// Whether a slice is described as the model has it, held as the assignment says.
     private func isShape(of slot: Slot, _ description: SliceDescription) -> Bool {
-        let hidden = 0..<order.rowShape.hiddenSize
-        let columns = order.model.columns(rank: slot.rank, of: order.tensorParallelSize)
+        let hidden = 0..<assignment.rowShape.hiddenSize
+        let columns = assignment.model.columns(rank: slot.rank, of: assignment.tensorParallelSize)
         return isMatrix(description.gate, rows: columns, columns: hidden)
             && isMatrix(description.up, rows: columns, columns: hidden)
             && isMatrix(description.down, rows: hidden, columns: columns)
@@ -126,7 +119,7 @@ struct SliceFetcher: Sendable {
                     columnPhase: block.map { columns.lowerBound % $0.columns } ?? 0)
         }
         guard dtype.isScaled else { return isMatrix(nil) }
-        if dtype == .f8e4m3, let block = order.model.block, isMatrix(block) { return true }
+        if dtype == .f8e4m3, let block = assignment.model.block, isMatrix(block) { return true }
         let made = SliceDescription.Matrix(
             dtype: matrix.dtype, rows: rows.count, columns: columns.count,
             block: ModelShape.Block(rows: 1, columns: HeldDType.groupColumns))
@@ -135,7 +128,11 @@ struct SliceFetcher: Sendable {
 
     /// Chunks asked for ahead: while one is on the way the next is being sent.
     static let window = 2
+    /// Of the one slice that a connection is for.
+    private static let flight: UInt64 = 1
     /// How long to wait for a place at a source that is busy.
     private static let patience = Duration.seconds(60)
-    private static let pause = 0.1
+    /// Seconds between two attempts: a place is free again after a transfer, which takes some tenths of one.
+    private static let firstPause = 0.1
+    private static let longestPause = 1.0
 }

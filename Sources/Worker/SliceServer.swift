@@ -7,7 +7,8 @@ internal import Transport
 internal import Wire
 
 /// Gives slices of the experts that this worker holds to other workers of the cluster, on a thread of its own. Who does
-/// not prove the cluster secret, or says what it should not, is sent away with one log line.
+/// not prove the cluster secret, or says what it should not, is sent away with one log line; who comes when all places
+/// are taken is told so, and is worth none.
 ///
 /// What the thread alone touches is not locked, which is why the class may be shared.
 final class SliceServer: Sendable {
@@ -75,7 +76,7 @@ final class SliceServer: Sendable {
             do {
                 try receive(link, header, try ControlMessage(kind: header.kind, payload: payload))
             } catch {
-                link.close(.local("\(error)"))
+                sendAway(link, "\(error)")
             }
         }
     }
@@ -86,7 +87,7 @@ final class SliceServer: Sendable {
             if case .greeting(let link, let handshake) = guest { (link, handshake.deadline) } else { nil }
         }
         if greeting.count >= Self.mostGuests, let oldest = greeting.min(by: { $0.deadline < $1.deadline }) {
-            oldest.link.close(.local("\(Self.mostGuests) newer connections wait for their handshake"))
+            sendAway(oldest.link, "\(Self.mostGuests) newer connections wait for their handshake")
         }
         guests[ObjectIdentifier(link)] = .greeting(
             link,
@@ -109,20 +110,23 @@ final class SliceServer: Sendable {
             try link.send(answer)
         case .accept(let description):
             guard description.modelFingerprint == fingerprint else {
-                return try refuse(link, "it holds another model", status: 66)
+                return try refuse(
+                    link, "it holds another model; copy the same files to every host",
+                    status: FailureReport.Status.badInput)
             }
             let transfers = guests.values.count { if case .served = $0 { true } else { false } }
             guard transfers < Self.mostTransfers else {
-                return try refuse(link, "it serves \(transfers) others", status: TransferError.busyStatus)
+                return try refuse(link, "it serves \(transfers) others", status: FailureReport.Status.busy)
             }
             guests[ObjectIdentifier(link)] = .served(link, nil, lastHeard: time.now())
             try link.send(.ready(ReadyReport(loadedBytes: 0, residentBytes: 0, expertSlots: 0)))
         }
     }
 
-    /// The peer has a line of its own for it, so none is due here.
+    /// The peer is told why, and logs what comes of it: no line is due here.
     private func refuse(_ link: any Link, _ reason: String, status: Int) throws {
         try link.send(.failure(FailureReport(message: reason, status: status)))
+        guests[ObjectIdentifier(link)] = nil
         link.close(.local(reason))
     }
 
@@ -137,13 +141,16 @@ final class SliceServer: Sendable {
                 try link.send(.slice(image.description), flight: header.flight)
             } else {
                 let what =
-                    "slice \(request.rank) of expert \(request.expert) of layer \(request.layer) is not held here"
-                try link.send(.failure(FailureReport(message: what, status: 1)), flight: header.flight)
+                    "slice \(request.rank) of expert \(request.expert) of layer \(request.layer) is not held here; "
+                    + "fetch it from a worker that holds it now"
+                try link.send(
+                    .failure(FailureReport(message: what, status: FailureReport.Status.failed)), flight: header.flight)
             }
         case .read(let range):
-            guard let image, range.offset <= image.byteCount, 1...WireLimit.chunkPayload ~= range.byteCount,
+            guard let image else { throw HandshakeError.unexpected(.read, expected: .fetch) }
+            guard 1...WireLimit.chunkPayload ~= range.byteCount, range.offset <= image.byteCount,
                 range.byteCount <= image.byteCount - range.offset
-            else { throw HandshakeError.unexpected(.read, expected: .fetch) }
+            else { throw TransferError.badRead(peer: link.peer, range, sliceByteCount: image.byteCount) }
             let chunk = FrameHeader(kind: .chunk, flight: header.flight, payloadLength: range.byteCount)
             try image.withSegments(of: range.offset..<range.offset + range.byteCount) { try link.send(chunk, $0) }
         default: throw HandshakeError.unexpected(message.kind, expected: .fetch)
@@ -163,10 +170,22 @@ final class SliceServer: Sendable {
     }
 
     private func forget(_ link: any Link, _ reason: CloseReason) {
-        let guest = guests.removeValue(forKey: ObjectIdentifier(link))
-        if case .served = guest, reason == .peerClosed { return }
-        logger.warning(
-            "connection for experts closed", metadata: ["peer": "\(link.peer)", "reason": "\(reason)"])
+        switch guests.removeValue(forKey: ObjectIdentifier(link)) {
+        case .greeting: log(link, "it had not proved the cluster secret: \(reason)")
+        case .served where reason != .peerClosed: log(link, reason.description)
+        case .served, nil: break
+        }
+    }
+
+    /// Closes a guest's link, with one log line.
+    private func sendAway(_ link: any Link, _ reason: String) {
+        guests[ObjectIdentifier(link)] = nil
+        link.close(.local(reason))
+        log(link, reason)
+    }
+
+    private func log(_ link: any Link, _ reason: String) {
+        logger.warning("connection for experts closed", metadata: ["peer": "\(link.peer)", "reason": "\(reason)"])
     }
 
     private func sendAwayTheSilent() {
@@ -174,9 +193,9 @@ final class SliceServer: Sendable {
         for guest in guests.values {
             switch guest {
             case .greeting(let link, let handshake) where now >= handshake.deadline:
-                link.close(.local("the handshake took longer than \(Self.handshakeLimit)"))
+                sendAway(link, "the handshake took longer than \(Self.handshakeLimit)")
             case .served(let link, _, let lastHeard) where now >= lastHeard + Self.silence:
-                link.close(.local("it asked for nothing for \(Self.silence)"))
+                sendAway(link, "it asked for nothing for \(Self.silence)")
             default: break
             }
         }

@@ -42,22 +42,30 @@ final class SlotFiller: Sendable {
     private nonisolated(unsafe) var isOver = false
 
     /// - Parameters:
-    ///   - letGo: gives the memory of dropped weights back, as far as more is to be done for it than to forget them.
-    ///   - notify: called when an order is done; both are called on the filler's thread.
+    ///   - letGo: gives the memory of dropped weights back, as far as more is to be done for it than to forget them;
+    ///     called on the filler's thread, and by `close`.
+    ///   - notify: called on the filler's thread when an order is done.
     init(letGo: @escaping @Sendable (ExpertWeights) -> Void, notify: @escaping @Sendable () -> Void) {
         self.letGo = letGo
         self.notify = notify
         Thread.detachNewThread { [self] in work() }
     }
 
-    /// Ends the thread after what it is at.
+    /// Ends the thread after what it is at, and lets go of what was dropped and of what was filled and not taken.
     func close() {
-        condition.withLock {
+        let dropped: [ExpertWeights] = condition.withLock {
             isOver = true
+            var dropped: [ExpertWeights] = []
+            for case .drop(let weights) in jobs { dropped += weights }
             jobs.removeAll()
-            for index in orders.indices { orders[index].wanted.removeAll() }
+            for index in orders.indices {
+                orders[index].wanted.removeAll()
+                if case .success(let filled) = orders[index].filled { dropped += filled.map(\.weights) }
+            }
             condition.signal()
+            return dropped
         }
+        dropped.forEach(letGo)
     }
 
     /// - Returns: false when too many orders wait already.

@@ -5,40 +5,52 @@ internal import Kernels
 internal import Transport
 internal import Wire
 
-/// Where a worker gets experts from: its own checkpoint if it can read one, or other workers.
+/// Where a worker gets the experts of one assignment from: its own checkpoint if it can read one, or other workers.
 struct SlotSources: Sendable {
     /// nil: this host has none.
     let checkpoint: Checkpoint?
+    private let assignment: Assignment
+    /// What experts are held as; nil: as stored.
+    let held: HeldDType?
+    /// Reads in the background, on the one thread that fills; nil without a checkpoint.
+    private let loader: ShardLoader?
     private let worker: WorkerDescription
     private let secret: ClusterSecret
     private let time: any TimeSource
 
-    /// - Parameter worker: how this worker presents itself to others.
+    /// - Parameters:
+    ///   - assignment: says what the experts look like; its slots do not matter.
+    ///   - worker: how this worker presents itself to others.
     init(
-        checkpoint: Checkpoint?, worker: WorkerDescription, secret: ClusterSecret, time: any TimeSource
-    ) {
+        checkpoint: Checkpoint?, assignment: Assignment, worker: WorkerDescription, secret: ClusterSecret,
+        time: any TimeSource
+    ) throws(WorkerError) {
+        let held = try assignment.heldDType()
         self.checkpoint = checkpoint
+        self.assignment = assignment
+        self.held = held
         self.worker = worker
         self.secret = secret
         self.time = time
+        loader = checkpoint.map {
+            ShardLoader(
+                checkpoint: $0, team: ThreadTeam(threads: 1), tensorParallelSize: assignment.tensorParallelSize,
+                as: held)
+        }
     }
 
-    /// What carries an order out.
-    /// - Parameter slots: those of the order that are not held yet.
-    func fill(for order: Assignment, _ slots: [Slot]) throws(WorkerError) -> SlotFiller.Fill {
-        guard !slots.isEmpty else { return { _, _ in [] } }
-        let held = try order.heldDType()
-        if let source = order.source {
-            var worker = worker
-            worker.modelFingerprint = order.modelFingerprint
+    /// What carries an order out of which everything is held already.
+    static let nothing: SlotFiller.Fill = { _, _ in [] }
+
+    /// What brings slots into memory.
+    /// - Parameter source: the worker to fetch them from; nil: the checkpoint.
+    func fill(from source: PeerAddress?) throws(WorkerError) -> SlotFiller.Fill {
+        if let source {
             let fetcher = SliceFetcher(
-                from: source, order: order, held: held, as: worker, secret: secret, time: time)
+                from: source, for: assignment, held: held, as: worker, secret: secret, time: time)
             return { try fetcher.fetch($0, isWanted: $1) }
         }
-        guard let checkpoint else { throw .noCheckpoint(path: order.modelPath) }
-        let loader = ShardLoader(
-            checkpoint: checkpoint, team: ThreadTeam(threads: 1), tensorParallelSize: order.tensorParallelSize,
-            as: held)
+        guard let loader else { throw .noCheckpoint(path: assignment.modelPath) }
         return { try loader.load($0, isWanted: $1) }
     }
 

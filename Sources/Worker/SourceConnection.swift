@@ -2,16 +2,16 @@ internal import Foundation
 internal import Transport
 internal import Wire
 
-/// A link to a worker that gives experts, its handshake done. Every wait on it has a limit, and ends early when the
-/// experts are not wanted any more.
+/// A link to a worker that gives experts, its handshake done. Every wait on it has a limit; once it is connected, each
+/// ends early when the experts are not wanted any more.
 final class SourceConnection {
     let link: any Link
     private let exchange: TCPExchange
     private let time: any TimeSource
 
     /// Connects, and proves the secret both ways.
-    /// - Parameter isWanted: asked a few times a second.
-    /// - Throws: `TransferError`, `TransportError`, `HandshakeError`.
+    /// - Parameter isWanted: asked some times a second, but not while the source's host is dialled.
+    /// - Throws: `TransferError`, `TransportError`.
     init(
         to source: PeerAddress, as worker: WorkerDescription, secret: ClusterSecret, time: any TimeSource,
         isWanted: () -> Bool
@@ -25,7 +25,13 @@ final class SourceConnection {
         var handshake = WorkerHandshake(secret: secret, purpose: .transfer, worker: worker, deadline: deadline)
         try link.send(handshake.hello)
         let challenge = try receiveMessage(isWanted: isWanted).message
-        try link.send(try handshake.receive(challenge, at: time.now()))
+        let proof: ControlMessage
+        do throws(HandshakeError) {
+            proof = try handshake.receive(challenge, at: time.now())
+        } catch {
+            throw TransferError.untrusted(peer: link.peer, error)
+        }
+        try link.send(proof)
         let answer = try receiveMessage(isWanted: isWanted)
         guard case .ready = answer.message else { throw TransferError.unexpected(peer: link.peer, answer.message.kind) }
         link.maximumPayload = WireLimit.chunkPayload
@@ -36,14 +42,19 @@ final class SourceConnection {
         exchange.remove(link)
     }
 
-    /// One message, which must be the only one that is due.
+    /// One control message; nothing else may come with it.
+    /// - Throws: `TransferError`, also for what the source says that it cannot do.
     func receiveMessage(isWanted: () -> Bool) throws -> (message: ControlMessage, flight: UInt64) {
         var received: (message: ControlMessage, flight: UInt64)?
         try receive(isWanted: isWanted) { header, payload in
             guard received == nil, !header.kind.isTensor else {
                 throw TransferError.unexpected(peer: link.peer, header.kind)
             }
-            received = (try ControlMessage(kind: header.kind, payload: payload), header.flight)
+            do throws(ControlError) {
+                received = (try ControlMessage(kind: header.kind, payload: payload), header.flight)
+            } catch {
+                throw TransferError.unreadable(peer: link.peer, error)
+            }
         }
         guard let received else { throw TransferError.abandoned }
         if case .failure(let report) = received.message { throw error(report) }
@@ -74,8 +85,8 @@ final class SourceConnection {
     }
 
     /// What a failure that the source sent stands for.
-    func error(_ report: FailureReport) -> TransferError {
-        report.status == TransferError.busyStatus
+    private func error(_ report: FailureReport) -> TransferError {
+        report.status == FailureReport.Status.busy
             ? .busy(peer: link.peer) : .refused(peer: link.peer, reason: report.message)
     }
 

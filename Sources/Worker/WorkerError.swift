@@ -1,12 +1,13 @@
-/// Why a worker ends.
+/// Why a worker cannot go on with its coordinator, or with one of its orders.
 package enum WorkerError: Error, CustomStringConvertible {
     /// The coordinator does not want this worker, or cannot go on.
     case refused(reason: String, status: Int)
     case lostCoordinator(peer: String, reason: String)
     case silentCoordinator(peer: String, waitedFor: String)
     case unexpected(peer: String, what: String)
+    /// Ends a worker that joins; an order that comes later is answered with it, and the worker serves on.
     case badAssignment(String)
-    /// Experts are to be read from a checkpoint that this host does not have.
+    /// Experts are to be read from a checkpoint that this host does not have; as for `badAssignment`.
     case noCheckpoint(path: String)
 
     package var description: String {

@@ -9,7 +9,7 @@ extension WorkerService {
     /// Dials until the coordinator answers. nil when stopped meanwhile.
     /// - Parameter isReturning: the coordinator was there a moment ago; a network that comes back is to be seen soon.
     func dial(until deadline: Instant, isReturning: Bool) throws -> (any Link)? {
-        var pause = Self.firstPause
+        var pause = Reconnection.firstPause
         let limit = isReturning ? Self.redialLimit : Self.dialLimit
         while !isStopped {
             do {
@@ -69,11 +69,23 @@ extension WorkerService {
                     received = .failure(WorkerError.lostCoordinator(peer: link.peer, reason: reason.description))
                 case .frame(_, let header, let payload):
                     guard received == nil else { return }
-                    received = Result { try ControlMessage(kind: header.kind, payload: payload) }
+                    received = Result { try Self.message(header, payload, on: link) }
                 }
             }
         }
         return try received?.get()
+    }
+
+    /// What the coordinator says.
+    /// - Throws: `WorkerError.unexpected` when it cannot be read.
+    static func message(
+        _ header: FrameHeader, _ payload: UnsafeRawBufferPointer, on link: any Link
+    ) throws(WorkerError) -> ControlMessage {
+        do throws(ControlError) {
+            return try ControlMessage(kind: header.kind, payload: payload)
+        } catch {
+            throw .unexpected(peer: link.peer, what: "a \(header.kind) message that cannot be read (\(error))")
+        }
     }
 
     private static let longestPause = Duration.seconds(5)

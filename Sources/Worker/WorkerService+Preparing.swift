@@ -7,7 +7,7 @@ internal import Wire
 
 // From the assignment to a worker that is ready.
 extension WorkerService {
-    /// Loads what the assignment names, says that the worker is ready, and raises what the coordinator may send.
+    /// Loads what the assignment names, and raises what the coordinator may send.
     func session(
         for assignment: Assignment, _ folder: CheckpointFolder, _ link: any Link
     ) throws -> WorkerSession {
@@ -15,20 +15,23 @@ extension WorkerService {
             throw WorkerError.badAssignment("the arithmetic \"\(assignment.compute)\" is unknown")
         }
         try check(assignment)
-        _ = try assignment.heldDType()
-        let sources = SlotSources(
-            checkpoint: try checkpoint(for: assignment, folder), worker: description(fingerprint: []), secret: secret,
-            time: time)
+        let sources = try SlotSources(
+            checkpoint: try checkpoint(for: assignment, folder), assignment: assignment,
+            worker: description(fingerprint: assignment.modelFingerprint), secret: secret, time: time)
         let processor = Processor(threads: options.threads, compute: compute)
-        let held = try hold(assignment, of: sources.checkpoint, on: processor.team, link)
+        let held = try hold(assignment, of: sources, on: processor.team, link)
         let session = WorkerSession(
             held: held, assignment: assignment, sources: sources, server: server(for: assignment, held, link),
             processor: processor, exchange: exchange, time: time)
         link.maximumPayload = session.maximumPayload
+        return session
+    }
+
+    /// Says that the worker is ready.
+    func announce(_ session: WorkerSession, on link: any Link) throws {
         let report = session.report(residentBytes: ResidentMemory.byteCount)
         try link.send(.ready(report))
         observe(.ready(slots: report.expertSlots, loadedBytes: report.loadedBytes))
-        return session
     }
 
     private func check(_ assignment: Assignment) throws {
@@ -49,7 +52,8 @@ extension WorkerService {
                 metadata: ["path": "\(assignment.modelPath)"])
             return nil
         }
-        let (checkpoint, fingerprint) = try folder.open(options.modelPath ?? assignment.modelPath)
+        let (checkpoint, fingerprint) = try folder.open(
+            options.modelPath ?? assignment.modelPath, expecting: assignment.modelFingerprint)
         guard fingerprint == assignment.modelFingerprint else {
             throw WorkerError.badAssignment("the checkpoint at \(checkpoint.folder) is not the coordinator's")
         }
@@ -62,14 +66,13 @@ extension WorkerService {
 
     /// Loads what a worker is to begin with; nothing when the coordinator gives it experts later.
     private func hold(
-        _ assignment: Assignment, of checkpoint: Checkpoint?, on team: ThreadTeam, _ link: any Link
+        _ assignment: Assignment, of sources: SlotSources, on team: ThreadTeam, _ link: any Link
     ) throws -> HeldExperts {
         let ranks = assignment.tensorParallelSize
         var held = HeldExperts(expertCount: assignment.model.expertCount, tensorParallelSize: ranks)
         let slots = try assignment.slots.slots(of: assignment.model, tensorParallelSize: ranks)
-        guard let checkpoint, !slots.isEmpty else { return held }
-        let loader = ShardLoader(
-            checkpoint: checkpoint, team: team, tensorParallelSize: ranks, as: try assignment.heldDType())
+        guard let checkpoint = sources.checkpoint, !slots.isEmpty else { return held }
+        let loader = ShardLoader(checkpoint: checkpoint, team: team, tensorParallelSize: ranks, as: sources.held)
         let total = try loader.byteCount(of: slots)
         held.add(
             try loader.load(

@@ -55,7 +55,8 @@ package final class WorkerService: Sendable {
     private enum Ending {
         case stopped
         case goodbye(isFinal: Bool)
-        case lost(WorkerError)
+        /// - Parameter wasSteady: whether the worker had been with the coordinator for a while.
+        case lost(WorkerError, wasSteady: Bool)
     }
 
     /// `stop` was called.
@@ -88,26 +89,31 @@ package final class WorkerService: Sendable {
     package func run() throws {
         let folder = CheckpointFolder()
         if let path = options.modelPath { _ = try folder.open(path) }
-        var deadline = time.now() + options.patience
-        var isReturning = false
-        var pause = Self.firstPause
+        var reconnection = Reconnection(patience: options.patience, now: time.now())
         while !isStopped {
+            let ending: Ending
             do {
-                switch try stay(until: deadline, isReturning: isReturning, folder) {
-                case .stopped: return
-                case .goodbye(let isFinal):
-                    guard options.rejoins == .always, !isFinal else { return }
-                case .lost(let error):
-                    guard options.rejoins != .never else { throw error }
-                    logger.warning("coordinator lost", metadata: ["reason": "\(error)"])
-                }
-                isReturning = true
-                deadline = time.now() + options.patience
-                pause = Self.firstPause
-            } catch  where isReturning && Self.mayPass(error) && time.now() + pause < deadline {
+                ending = try stay(until: reconnection.deadline, isReturning: reconnection.isReturning, folder)
+            } catch  where reconnection.isReturning && Self.mayPass(error) {
+                guard let pause = reconnection.nextPause(at: time.now()) else { throw error }
                 logger.info("not back yet", metadata: ["reason": "\(error)"])
+                folder.forget()
                 rest(pause)
-                pause = min(pause * 2, Self.longestPause)
+                continue
+            }
+            switch ending {
+            case .stopped: return
+            case .goodbye(let isFinal):
+                guard options.rejoins == .always, !isFinal else { return }
+                folder.forget()
+                reconnection.begin(at: time.now(), wasSteady: true)
+                if let pause = reconnection.nextPause(at: time.now()) { rest(pause) }
+            case .lost(let error, let wasSteady):
+                guard options.rejoins != .never else { throw error }
+                logger.warning("coordinator lost", metadata: ["reason": "\(error)"])
+                reconnection.begin(at: time.now(), wasSteady: wasSteady)
+                guard let pause = reconnection.nextPause(at: time.now()) else { throw error }
+                rest(pause)
             }
         }
     }
@@ -126,6 +132,7 @@ package final class WorkerService: Sendable {
     private func stay(until deadline: Instant, isReturning: Bool, _ folder: CheckpointFolder) throws -> Ending {
         observe(.connecting)
         guard let link = try dial(until: deadline, isReturning: isReturning) else { return .stopped }
+        let joined = time.now()
         exchange.add(link)
         defer {
             link.close(.local("the worker ends"))
@@ -137,16 +144,22 @@ package final class WorkerService: Sendable {
         do {
             let session = try session(for: assignment, folder, link)
             defer { session.close() }
-            return try serve(link, session)
+            try announce(session, on: link)
+            return try serve(link, session, since: joined)
         } catch is Stopped {
             leave(link, .goodbye(Goodbye(reason: "the worker was stopped")))
             return .stopped
         } catch let error as TransportError where error.kind == .closed {
-            return .lost(.lostCoordinator(peer: link.peer, reason: error.what))
+            return lost(link, error.what, since: joined)
         } catch {
-            leave(link, .failure(FailureReport(message: "\(error)", status: 1)))
+            leave(link, .failure(FailureReport(message: "\(error)", status: FailureReport.Status.failed)))
             throw error
         }
+    }
+
+    private func lost(_ link: any Link, _ reason: String, since joined: Instant) -> Ending {
+        .lost(
+            .lostCoordinator(peer: link.peer, reason: reason), wasSteady: time.now() >= joined + Self.steadyTime)
     }
 
     /// Whether what keeps a worker from coming back may be gone in a moment: the coordinator is not up yet, or still
@@ -170,9 +183,8 @@ package final class WorkerService: Sendable {
         _ = exchange.wait(until: time.now() + pause, spin: .zero) { _ in }
     }
 
-    /// Pauses between attempts to reach the coordinator.
-    static let firstPause = Duration.milliseconds(50)
-    private static let longestPause = Duration.seconds(1)
+    /// Whoever keeps a worker for so long has not sent it away at once.
+    private static let steadyTime = Duration.seconds(2)
     private static let idleLimit = Duration.seconds(60)
     private static let spin = Duration.microseconds(50)
     private static let farewell = Duration.milliseconds(100)
@@ -182,7 +194,7 @@ package final class WorkerService: Sendable {
 extension WorkerService {
     /// Answers dispatches until the coordinator says goodbye or is lost.
     /// - Throws: `Stopped` when `stop` is called.
-    private func serve(_ link: any Link, _ session: WorkerSession) throws -> Ending {
+    private func serve(_ link: any Link, _ session: WorkerSession, since joined: Instant) throws -> Ending {
         var end: Result<Ending, any Error>?
         let heartbeat = Heartbeat(on: link)
         defer { withExtendedLifetime(heartbeat) {} }
@@ -192,7 +204,7 @@ extension WorkerService {
             _ = exchange.wait(until: time.now() + Self.idleLimit, spin: Self.spin) { event in
                 guard end == nil else { return }
                 do {
-                    end = try handle(event, session).map { .success($0) }
+                    end = try handle(event, session, since: joined).map { .success($0) }
                 } catch {
                     end = .failure(error)
                 }
@@ -202,19 +214,23 @@ extension WorkerService {
     }
 
     /// - Returns: how it ended, if it did.
-    private func handle(_ event: ExchangeEvent, _ session: WorkerSession) throws -> Ending? {
+    private func handle(_ event: ExchangeEvent, _ session: WorkerSession, since joined: Instant) throws -> Ending? {
         switch event {
         case .accepted(let link):
             link.close(.local("a worker takes no connections"))
             return nil
         case .closed(let link, let reason):
-            return .lost(.lostCoordinator(peer: link.peer, reason: reason.description))
+            return lost(link, reason.description, since: joined)
         case .frame(let link, let header, let payload):
             guard !header.kind.isTensor else {
-                try session.answer(header, payload, on: link)
+                do {
+                    try session.answer(header, payload, on: link)
+                } catch let error as BodyError {
+                    throw WorkerError.unexpected(peer: link.peer, what: "a dispatch that cannot be read (\(error))")
+                }
                 return nil
             }
-            switch try ControlMessage(kind: header.kind, payload: payload) {
+            switch try Self.message(header, payload, on: link) {
             case .goodbye(let goodbye): return .goodbye(isFinal: goodbye.isFinal)
             case .assignment(let order): try session.fill(order, number: header.flight, on: link)
             case .release(let release): try session.release(release.slots)

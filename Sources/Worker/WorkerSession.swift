@@ -119,7 +119,8 @@ extension WorkerSession {
                 order.expertDType == assignment.expertDType
             else { throw WorkerError.badAssignment("order \(number) is for another model or another way to cut it") }
             let slots = try slots(of: order.slots).filter { !held.holds($0) }
-            guard filler.fill(slots, order: number, by: try sources.fill(for: order, slots)) else {
+            let fill = slots.isEmpty ? SlotSources.nothing : try sources.fill(from: order.source)
+            guard filler.fill(slots, order: number, by: fill) else {
                 throw WorkerError.badAssignment("too many orders wait before order \(number)")
             }
         } catch let error as WorkerError {
@@ -154,6 +155,6 @@ extension WorkerSession {
     }
 
     private func refuse(_ order: UInt64, _ error: any Error, on link: any Link) throws {
-        try link.send(.failure(FailureReport(message: "\(error)", status: 1)), flight: order)
+        try link.send(.failure(FailureReport(message: "\(error)", status: FailureReport.Status.failed)), flight: order)
     }
 }

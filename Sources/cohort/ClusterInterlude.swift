@@ -7,25 +7,17 @@ internal import Wire
 final class ClusterInterlude: Interlude, Sendable {
     private nonisolated(unsafe) let experts: RemoteExperts
     private let desk: ControlDesk
-    private nonisolated(unsafe) let board: ActivityBoard
     private let time: any TimeSource
 
-    init(_ experts: RemoteExperts, _ board: ActivityBoard, time: any TimeSource = MonotonicTime()) {
+    init(_ experts: RemoteExperts, time: any TimeSource = MonotonicTime()) {
         self.experts = experts
         desk = experts.desk
-        self.board = board
         self.time = time
     }
 
-    func betweenSteps() {
-        experts.turn()
-        board.update()
-    }
+    func betweenSteps() { experts.turn() }
 
-    func rest(until deadline: ContinuousClock.Instant) {
-        experts.rest(until: time.now() + (deadline - .now))
-        board.update()
-    }
+    func rest(until deadline: ContinuousClock.Instant) { experts.rest(until: time.now() + (deadline - .now)) }
 
     func wake() { desk.wake() }
 

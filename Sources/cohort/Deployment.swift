@@ -195,9 +195,7 @@ final class Deployment {
     func betweenSteps() { remote?.turn() }
 
     /// What the engine's thread does when it does not compute.
-    func interlude(_ board: ActivityBoard) -> any Interlude {
-        remote.map { ClusterInterlude($0, board) } ?? Nap()
-    }
+    var interlude: any Interlude { remote.map { ClusterInterlude($0) } ?? Nap() }
 
     /// Sends the workers home.
     func close() {

@@ -70,9 +70,17 @@ final class LocalWorkers {
                     + "threads limited (ulimit -u, or the container's limit of processes)?")
         }
         for (name, process) in processes where !process.isRunning {
-            throw WorkError(
-                "worker process \(name) ended with status \(process.terminationStatus); its reason stands above")
+            throw WorkError(Self.obituary(name, process))
         }
+    }
+
+    private static func obituary(_ name: String, _ process: Process) -> String {
+        guard process.terminationReason == .uncaughtSignal else {
+            return "worker process \(name) cannot serve; its own line above says why"
+        }
+        return
+            "worker process \(name) was ended by signal \(process.terminationStatus): if nobody did that by hand, see "
+            + "whether this machine ran out of memory (dmesg)"
     }
 
     /// Waits for a moment, then ends what still runs.

@@ -20,9 +20,10 @@ extension Reportable where Self: CustomStringConvertible {
 }
 
 enum ExitStatus {
-    static let failed: Int32 = 1
-    static let usage: Int32 = 64
-    static let badInput: Int32 = 66
+    static let failed = Int32(FailureReport.Status.failed)
+    static let usage = Int32(FailureReport.Status.usage)
+    static let badInput = Int32(FailureReport.Status.badInput)
+    /// EX_UNAVAILABLE
     static let unreachable: Int32 = 69
 }
 

@@ -94,27 +94,26 @@ struct ServeCommand: AsyncParsableCommand {
         let engine = Engine(
             model: decoder, experts: deployment.experts, processor: processor,
             limits: .init(prefillChunk: options.prefillChunk, cachePositions: context))
-        let board = ActivityBoard(deployment)
         let runner = EngineRunner(
             engine: engine, limits: .init(running: maxSequences, waiting: maxQueue, wait: Self.longestWait),
-            interlude: deployment.interlude(board))
+            interlude: deployment.interlude)
         let model = ServedModel(
             name: modelName ?? URL(fileURLWithPath: options.model).standardizedFileURL.lastPathComponent, text: text,
             endIDs: Set(checkpoint.config.eosTokenIDs), contextLength: min(context, checkpoint.config.maximumPositions))
         defer { keys.own?.remove() }
-        try await serve(
-            runner, model, keys, Sight(counters: board.counters, cluster: deployment.remote?.desk), notifier)
+        try await serve(runner, model, keys, deployment.remote?.desk, notifier)
     }
 
+    /// - Parameter cluster: nil without workers.
     private func serve(
-        _ runner: EngineRunner, _ model: ServedModel, _ keys: Keys, _ sight: Sight, _ notifier: ServiceNotifier
+        _ runner: EngineRunner, _ model: ServedModel, _ keys: Keys, _ cluster: (any ClusterControl)?,
+        _ notifier: ServiceNotifier
     ) async throws {
         var limits = APIServer.Limits()
         limits.drain = .seconds(drainTimeout)
         let server = APIServer(
             host: host, port: port, key: keys.client, model: model, runner: runner, limits: limits,
-            logger: options.logger, adminKey: keys.admin, cluster: sight.cluster,
-            workers: { sight.counters.values }
+            logger: options.logger, adminKey: keys.admin, cluster: cluster
         ) { stage in
             switch stage {
             case .listening(let port):
@@ -136,13 +135,6 @@ struct ServeCommand: AsyncParsableCommand {
         } catch {
             throw WorkError("the server at \(host):\(port) ended: \(error)")
         }
-    }
-
-    /// What can be seen of the workers from any thread.
-    private struct Sight {
-        let counters: SharedCounters
-        /// nil without workers.
-        let cluster: (any ClusterControl)?
     }
 
     /// What clients and operators must show.

@@ -43,6 +43,8 @@ internal import Testing
             ("{'x.y':{'dtype':'F32','shape':[4294967296,4294967296],'data_offsets':[0,8]}}", "shape"),
             ("{'x.y':{'dtype':'F32','shape':[4294967296,4294967296,0],'data_offsets':[0,0]}}", "shape"),
             ("{'x.y':{'dtype':'Q4','shape':[9223372036854775807,2],'data_offsets':[0,8]}}", "shape"),
+            ("{'x.y':{'dtype':'Q4','shape':[4611686018427387904],'data_offsets':[0,8]}}", "too large for 8 bytes"),
+            ("{'x.y':{'dtype':'Q4','shape':[4611686018427387904],'data_offsets':[0,0]}}", "too large for 0 bytes"),
             ("{'x.y':{'dtype':'U8','shape':[8,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],'data_offsets':[0,8]}}", "dimensions"),
             ("{'x.y':{'shape':[2],'data_offsets':[0,8]}}", "no dtype"),
             ("{'x.y':{'dtype':'F32','data_offsets':[0,8]}}", "no shape"),

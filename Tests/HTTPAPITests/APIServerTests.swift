@@ -270,9 +270,14 @@ import Testing
 
     @Test("counts requests, tokens and what the workers did")
     func metrics() async throws {
-        let worker = WorkerCounters(
-            name: "a\"b", rows: 1, pairs: 2, bytesOut: 3, bytesIn: 4, busyMicroseconds: 5_500_000)
-        try await TinyServer(workers: [worker]).serve { client in
+        let cluster = try FakeCluster()
+        cluster.status.workers[0].name = "a\"b"
+        cluster.status.workers[0].rows = 1
+        cluster.status.workers[0].pairs = 2
+        cluster.status.workers[0].sentBytes = 3
+        cluster.status.workers[0].receivedBytes = 4
+        cluster.status.workers[0].busySeconds = 5.5
+        try await TinyServer(cluster: cluster).serve { client in
             _ = try await client.complete(greedy(reference.prompts[1], tokens: 5))
             _ = try await client.complete("{}")
             let text = try await client.get("/metrics").text
@@ -281,6 +286,8 @@ import Testing
                 "cohort_prompt_tokens_total 15", "cohort_generated_tokens_total 5", "cohort_requests_running 0",
                 "cohort_cache_positions 4096", "cohort_time_to_first_token_seconds_count 1",
                 "cohort_inter_token_latency_seconds_count 4", #"cohort_worker_rows_total{worker="a\"b"} 1"#,
+                #"cohort_worker_pairs_total{worker="a\"b"} 2"#, #"cohort_worker_sent_bytes_total{worker="a\"b"} 3"#,
+                #"cohort_worker_received_bytes_total{worker="a\"b"} 4"#,
                 #"cohort_worker_busy_seconds_total{worker="a\"b"} 5.5"#,
             ] {
                 #expect(text.contains(line + "\n"), "\(line)")

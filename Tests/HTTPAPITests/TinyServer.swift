@@ -24,7 +24,7 @@ struct TinyServer {
 
     init(
         running: Int = 8, waiting: Int = 64, key: APIKey? = nil, limits: APIServer.Limits = .init(),
-        workers: [WorkerCounters] = [], adminKey: APIKey? = nil, cluster: (any ClusterControl)? = nil,
+        adminKey: APIKey? = nil, cluster: (any ClusterControl)? = nil,
         interlude: any Interlude = Nap()
     ) throws {
         checkpoint = try Checkpoint(folder: Self.fixture.model)
@@ -37,8 +37,7 @@ struct TinyServer {
             name: "tiny", text: text, endIDs: Set(checkpoint.config.eosTokenIDs), contextLength: 4096)
         server = APIServer(
             host: "127.0.0.1", port: 0, key: key, model: model, runner: runner, limits: limits,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, adminKey: adminKey, cluster: cluster,
-            workers: { workers })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, adminKey: adminKey, cluster: cluster)
     }
 
     static func engine(_ checkpoint: Checkpoint) throws -> Engine {

@@ -71,6 +71,7 @@ package final class FakeCluster: ClusterControl {
         ClusterStatus.Worker(
             name: name, state: state, peer: "127.0.0.1:4711", stage: 0, slots: 4, slotBytes: 4_000_000,
             memoryBytes: 8_000_000, pairsPerSecond: 1000.25, busyShare: busy, waitMilliseconds: 1.5,
-            bytesPerSecond: 2_000_000, pairs: 98_765, reason: reason)
+            bytesPerSecond: 2_000_000, pairs: 98_765, rows: 54_321, sentBytes: 7_000_000, receivedBytes: 9_000_000,
+            busySeconds: 12.5, reason: reason)
     }
 }

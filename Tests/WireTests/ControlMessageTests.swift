@@ -119,6 +119,24 @@ import Wire
         #expect(throws: expected) { try Self.decode(.goodbye, [0x0A] + length + Array(long.utf8)) }
     }
 
+    @Test("An assignment for no rows, or for more rows or slices than any cluster has, is refused")
+    func assignmentBounds() throws {
+        guard case .assignment(let sample) = Self.samples[3] else { throw ControlError.notControl(.dispatch) }
+        let changes: [(field: String, value: Int, path: WritableKeyPath<Assignment, Int>)] = [
+            ("maximum_rows", 0, \.maximumRows), ("maximum_rows", WireLimit.rows + 1, \.maximumRows),
+            ("tensor_parallel_size", 0, \.tensorParallelSize),
+            ("tensor_parallel_size", WireLimit.ranks + 1, \.tensorParallelSize),
+        ]
+        for (field, value, path) in changes {
+            var wrong = sample
+            wrong[keyPath: path] = value
+            let payload = try ControlMessage.assignment(wrong).encoded()
+            #expect(throws: ControlError.outOfRange(field: field, value: UInt64(value))) {
+                try Self.decode(.assignment, payload)
+            }
+        }
+    }
+
     @Test("Text that is no UTF-8, or that has a NUL, is refused")
     func text() {
         #expect(throws: ControlError.notUTF8(field: "reason")) { try Self.decode(.goodbye, [0x0A, 2, 0xC3, 0x28]) }

@@ -135,7 +135,10 @@ import Wire
         let (scene, port) = try source()
         let raw = try proven(port)
         try raw.link.send(request)
-        guard case .control(.slice(let slice)) = raw.next() else { return }
+        guard case .control(.slice(let slice)) = raw.next() else {
+            Issue.record("the source does not give what it holds")
+            return
+        }
         let byteCount = slice.gate.rows * slice.gate.columns
         var isCut = false
         let deadline = Date() + 20
@@ -151,9 +154,27 @@ import Wire
         #expect(scene.close())
     }
 
-    @Test("when all places are taken a worker waits for one")
+    @Test("who reads beyond the end of a slice is cut off, and the line says what it asked for")
+    func beyond() throws {
+        let log = LineLog()
+        let (scene, port) = try source(log)
+        let fetcher = try proven(port)
+        try fetcher.link.send(request)
+        guard case .control(.slice) = fetcher.next() else {
+            Issue.record("the source does not give what it holds")
+            return
+        }
+        try fetcher.link.send(.read(SliceRange(offset: 1 << 40, byteCount: 17)))
+        #expect(fetcher.next() == .closed)
+        #expect(try isServed(port))
+        #expect(log.text.count == 1 && log.text[0].contains("17 bytes from \(1 << 40) on"), "\(log.text)")
+        #expect(scene.close())
+    }
+
+    @Test("when all places are taken a worker waits for one, and the source has nothing to log of it")
     func busy() throws {
-        let (scene, port) = try source()
+        let log = LineLog()
+        let (scene, port) = try source(log)
         var others = try (0..<8).map { _ in try proven(port) }
         let answer = try Fetcher(port: port).shakeHands(secret, fingerprint: try checkpoint.fingerprint)
         guard case .control(.failure(let refusal)) = answer else {
@@ -169,5 +190,18 @@ import Wire
         others.removeAll()
         #expect(try target.ready(order: 1).expertSlots == 1)
         #expect(target.close() && scene.close())
+        #expect(log.text.isEmpty, "\(log.text)")
+    }
+
+    @Test("when too many are silent the oldest goes, each with one line, and who proves itself is served")
+    func crowd() throws {
+        let log = LineLog()
+        let (scene, port) = try source(log)
+        let silent = try (0..<20).map { _ in try RawSocket(port: port) }
+        #expect(try isServed(port))
+        let lines = log.text
+        #expect(silent[0].isClosedByPeer())
+        #expect(lines.count == 5 && lines.allSatisfy { $0.contains("newer connections") }, "\(lines)")
+        #expect(scene.close())
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Synchronization
 
@@ -19,6 +20,13 @@ struct LineLog: LogHandler {
     func log(event: LogEvent) {
         let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         lines.all.withLock { $0.append(([event.message.description] + fields).joined(separator: " ")) }
+    }
+
+    /// The first line, once it is there; nil when none comes in time.
+    func first(within seconds: Double) -> String? {
+        let deadline = Date() + seconds
+        while text.isEmpty, Date() < deadline { usleep(1000) }
+        return text.first
     }
 
     /// What has been logged so far.

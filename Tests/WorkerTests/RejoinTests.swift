@@ -1,5 +1,6 @@
 import Checkpoint
 import Cluster
+import Foundation
 import TestSupport
 import Testing
 import Wire
@@ -64,6 +65,20 @@ import Worker
         #expect(scene.ends())
     }
 
+    @Test("one that is lost whenever it is joined is dialled ever more rarely, and not beyond the limit")
+    func lostAgain() throws {
+        let scene = try WorkerScene(checkpoint, patience: .seconds(1))
+        _ = try scene.ready()
+        var joins = 0
+        while joins < 100 {
+            scene.cut()
+            guard (try? scene.admit(within: .seconds(2))) != nil else { break }
+            joins += 1
+        }
+        #expect(1..<10 ~= joins)
+        #expect(scene.ends())
+    }
+
     @Test("one that may not rejoin ends with its link")
     func never() throws {
         let scene = try WorkerScene(checkpoint, rejoins: .never)
@@ -86,5 +101,26 @@ import Worker
         _ = try faithful.ready()
         try faithful.send(.goodbye(Goodbye(reason: "drained", isFinal: true)))
         #expect(faithful.ends())
+    }
+
+    @Test(
+        "a checkpoint that is replaced before a worker joins again is opened anew, after a goodbye and after a loss",
+        arguments: [true, false])
+    func replacedCheckpoint(leaves: Bool) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("model-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.copyItem(atPath: Fixture("v2-lite").model, toPath: folder)
+        let scene = try WorkerScene(try Checkpoint(folder: folder), slots: [slot], rejoins: .always)
+        #expect(try scene.ready().expertSlots == 1)
+        try FileManager.default.removeItem(atPath: folder)
+        try FileManager.default.copyItem(atPath: Fixture("fp8-odd").model, toPath: folder)
+        let other = try Checkpoint(folder: folder)
+        let slots = [Slot(layer: other.config.denseLayerCount, expert: 0, rank: 0)]
+        scene.assignment = try WorkerScene.assignment(of: other, modelPath: folder, slots: slots)
+        if leaves { try scene.send(.goodbye(Goodbye(reason: "done"))) }
+        scene.cut()
+        try scene.admit()
+        #expect(try scene.ready().expertSlots == 1)
+        #expect(scene.close())
     }
 }

@@ -1,8 +1,11 @@
 import Checkpoint
 import Cluster
 import Foundation
+import Kernels
+import Synchronization
 import TestSupport
 import Testing
+import Wire
 
 /// Slots that were let go do not count as a worker's memory any more.
 @Suite struct ReleasedMemoryTests {
@@ -22,8 +25,10 @@ import Testing
         return kilobytes * 1024
     }
 
-    @Test("released slots give their memory back, whole experts and slices, loaded or just ordered", arguments: [1, 3])
-    func givenBack(tensorParallelSize: Int) throws {
+    @Test(
+        "released slots give their memory back, whole experts and slices, loaded or just ordered",
+        arguments: [1, 3], [nil, .bf16] as [HeldDType?])
+    func givenBack(tensorParallelSize: Int, held: HeldDType?) throws {
         let model = try WideModel(experts: 8)
         defer { model.remove() }
         let (checkpoint, folder) = (model.checkpoint, model.folder)
@@ -32,7 +37,7 @@ import Testing
                 (0..<tensorParallelSize).map { Slot(layer: layer, expert: expert, rank: $0) }
             }
         }
-        let scene = try WorkerScene(checkpoint, tensorParallelSize: tensorParallelSize)
+        let scene = try WorkerScene(checkpoint, tensorParallelSize: tensorParallelSize, expertDType: held)
         _ = try scene.ready()
         let before = try residentBytes(of: folder)
         try scene.order(1, slots)
@@ -48,5 +53,34 @@ import Testing
         let after = try residentBytes(of: folder)
         #expect(after - before < loaded / 20, "\(before), \(full), \(after) bytes before, with and after \(loaded)")
         #expect(scene.close())
+    }
+
+    @Test("a worker that ends gives back what it had not come to let go of")
+    func givenBackAtTheEnd() throws {
+        let model = try WideExperts(experts: 8)
+        defer { model.remove() }
+        let (checkpoint, folder) = (model.checkpoint, model.folder)
+        let all = checkpoint.config.expertLayers.flatMap { layer in
+            (0..<8).map { Slot(layer: layer, expert: $0, rank: 0) }
+        }
+        let (kept, slots, late) = (all[0], Array(all[1..<all.count - 1]), all[all.count - 1])
+        let asked = Mutex(false)
+        let secret = ClusterSecret.random()
+        let source = try ScriptedSource(secret) { _, _, _ in asked.withLock { $0 = true } }
+        let scene = try WorkerScene(checkpoint, slots: [kept], secret: secret)
+        _ = try scene.ready()
+        let before = try residentBytes(of: folder)
+        try scene.order(1, slots)
+        let loaded = try scene.ready(order: 1).loadedBytes
+        #expect(try residentBytes(of: folder) - before > loaded / 2)
+        try scene.order(2, [late]) { $0.source = source.address }
+        while !asked.withLock({ $0 }) { usleep(1000) }
+        try scene.release(slots)
+        // Frames are handled one after another: with the answer the release is known.
+        try scene.dispatch(3, [kept], row: Array(repeating: 1, count: checkpoint.config.hiddenSize))
+        _ = try scene.answer(3)
+        #expect(scene.close())
+        source.close()
+        #expect(try residentBytes(of: folder) - before < loaded / 20)
     }
 }

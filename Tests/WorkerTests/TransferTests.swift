@@ -169,6 +169,8 @@ import Wire
         _ = try target.ready()
         try target.order(1, slots) { $0.source = address }
         #expect(try target.failure(order: 1).contains("secret"))
+        #expect(log.first(within: 10)?.contains("secret") == true)
+        #expect(log.text.count == 1, "\(log.text)")
         let stranger = try Fetcher(port: address.port)
         #expect(throws: HandshakeError.wrongSecret) { try stranger.shakeHands(.random(), fingerprint: [1]) }
         #expect(try Fetcher(port: address.port).shakeHands(secret, fingerprint: [1]) != .closed)

@@ -18,7 +18,8 @@ final class WorkerScene {
         let description: String
     }
 
-    let assignment: Assignment
+    /// What a worker is told that joins.
+    var assignment: Assignment
     private let secret: ClusterSecret
     private var exchange: TCPExchange
     private let service: WorkerService
@@ -41,11 +42,9 @@ final class WorkerScene {
         self.secret = secret
         let listener = try TCPListener(host: "127.0.0.1", port: 0)
         exchange = try TCPExchange(listener: listener)
-        assignment = Assignment(
-            epoch: 1, modelPath: modelPath ?? checkpoint.folder, modelFingerprint: try checkpoint.fingerprint,
-            compute: Compute.f32.rawValue, rowShape: RowShape(hiddenSize: checkpoint.config.hiddenSize, dtype: .f32),
-            tensorParallelSize: tensorParallelSize, maximumRows: 4, slots: Self.groups(slots),
-            model: ModelShape(checkpoint.config), expertDType: expertDType?.rawValue ?? "")
+        assignment = try Self.assignment(
+            of: checkpoint, modelPath: modelPath ?? checkpoint.folder, slots: slots,
+            tensorParallelSize: tensorParallelSize, expertDType: expertDType)
         service = WorkerService(
             .init(
                 name: "worker", host: "127.0.0.1", port: listener.port, modelPath: nil, memoryBytes: 1 << 30,
@@ -61,6 +60,18 @@ final class WorkerScene {
     }
 
     deinit { service.stop() }
+
+    /// What a coordinator of this model tells a worker.
+    static func assignment(
+        of checkpoint: Checkpoint, modelPath: String, slots: [Slot] = [], tensorParallelSize: Int = 1,
+        expertDType: HeldDType? = nil
+    ) throws -> Assignment {
+        Assignment(
+            epoch: 1, modelPath: modelPath, modelFingerprint: try checkpoint.fingerprint,
+            compute: Compute.f32.rawValue, rowShape: RowShape(hiddenSize: checkpoint.config.hiddenSize, dtype: .f32),
+            tensorParallelSize: tensorParallelSize, maximumRows: 4, slots: groups(slots),
+            model: ModelShape(checkpoint.config), expertDType: expertDType?.rawValue ?? "")
+    }
 
     /// - Returns: whether the worker ends in time.
     func close() -> Bool {
@@ -88,11 +99,15 @@ final class WorkerScene {
     }
 
     /// Waits until the worker dials, checks that it knows the secret, and gives it the assignment.
-    /// - Parameter refusal: sent in its stead.
-    func admit(refusal: FailureReport? = nil) throws {
+    /// - Parameters:
+    ///   - refusal: sent in its stead.
+    ///   - limit: on the wait for each message.
+    func admit(refusal: FailureReport? = nil, within limit: Duration = .seconds(10)) throws {
         var handshake = CoordinatorHandshake(secret: secret, deadline: MonotonicTime().now() + .seconds(10))
         while true {
-            guard case .control(let message, _) = try next() else { throw Failure(description: "a combine came") }
+            guard case .control(let message, _) = try next(within: limit) else {
+                throw Failure(description: "a combine came")
+            }
             switch try handshake.receive(message, at: MonotonicTime().now()) {
             case .send(let answer): try send(answer)
             case .accept:

@@ -10,6 +10,8 @@ final class SimulatedWorker {
     /// How its link behaves; changed while it runs.
     final class Weather: Sendable {
         let slowness = Atomic(1)
+        /// Its step hangs: it beats, and answers nothing.
+        let isMute = Atomic(false)
     }
 
     enum State: Equatable {
@@ -35,8 +37,10 @@ final class SimulatedWorker {
     private var orders: [(number: UInt64, slots: Set<Slot>, due: Instant)] = []
     private var nextHeartbeat: Instant
 
+    /// - Parameter firstBeat: how long to wait with the first heartbeat.
     init(
-        name: String, capacity: Int, slots: Set<Slot>, shape: RowShape, time: ManualTime, seed: UInt64
+        name: String, capacity: Int, slots: Set<Slot>, shape: RowShape, time: ManualTime, seed: UInt64,
+        firstBeat: Duration = .zero
     ) {
         self.name = name
         self.capacity = capacity
@@ -53,7 +57,7 @@ final class SimulatedWorker {
         link.maximumPayload = 1 << 20
         exchange = InProcessExchange(time: time) { _ in }
         exchange.add(link)
-        nextHeartbeat = time.now()
+        nextHeartbeat = time.now() + firstBeat
     }
 
     /// Whether nothing of what it was told is left to be done.
@@ -92,7 +96,10 @@ final class SimulatedWorker {
         case .accepted: break
         case .closed: state = .gone
         case .frame(_, let header, let payload):
-            if header.kind == .dispatch { return try answer(header, payload) }
+            if header.kind == .dispatch {
+                if !weather.isMute.load(ordering: .relaxed) { try answer(header, payload) }
+                return
+            }
             switch try ControlMessage(kind: header.kind, payload: payload) {
             case .goodbye:
                 state = .gone

@@ -287,7 +287,7 @@ extension SimulatedWorld {
         }
     }
 
-    private static func ready(_ worker: SimulatedWorker, _ template: Assignment) -> ReadyWorker {
+    static func ready(_ worker: SimulatedWorker, _ template: Assignment) -> ReadyWorker {
         ReadyWorker(
             seat: WorkerSeat(name: worker.name, assignment: template, weightBytes: 0), link: worker.theirs,
             description: WorkerDescription(

@@ -57,7 +57,7 @@ import Wire
 
     @Test("a worker that ends gives back what it had not come to let go of")
     func givenBackAtTheEnd() throws {
-        let model = try WideExperts(experts: 8)
+        let model = try WideModel(experts: 8)
         defer { model.remove() }
         let (checkpoint, folder) = (model.checkpoint, model.folder)
         let all = checkpoint.config.expertLayers.flatMap { layer in

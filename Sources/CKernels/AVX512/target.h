@@ -7,10 +7,9 @@
 
 // The sums of a tile must fit the registers.
 enum {
-    TILE_QUADS = 4, TILE_INPUTS = 4,      // products: quads of matrix rows, and input rows, that meet in a panel
-    FLAT_QUADS = 2, FLAT_INPUTS = 2,      // ... that meet without one
-    TALL_QUADS = 2, TALL_INPUTS = 4,      // ... if there are more input rows
-    WORD_ROWS = 6, WORD_VECTORS = 4,     // attention: queries and vectors of a panel
+    PANEL_TILE_QUADS = 4, PANEL_TILE_INPUTS = 4,  // products: quads of matrix rows, and input rows
+    FEW_TILE_QUADS = 2, FEW_TILE_INPUTS = 4,
+    WORD_ROWS = 6, WORD_VECTORS = 4,              // attention: queries and vectors of a panel
 };
 
 // Up to here widening weights anew for each tile beats a panel.

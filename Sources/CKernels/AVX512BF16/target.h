@@ -7,11 +7,10 @@
 
 // The sums of a tile must fit the registers.
 enum {
-    TILE_QUADS = 4, TILE_INPUTS = 6,      // products: quads of matrix rows, and input rows, that meet in a panel
-    FLAT_QUADS = 1, FLAT_INPUTS = 2,      // ... that meet without one
-    TALL_QUADS = 2, TALL_INPUTS = 8,      // ... if there are more input rows
-    WORD_ROWS = 6, WORD_VECTORS = 4,     // attention: queries and vectors of a panel
+    PANEL_TILE_QUADS = 4, PANEL_TILE_INPUTS = 6,  // products: quads of matrix rows, and input rows
+    FEW_TILE_QUADS = 2, FEW_TILE_INPUTS = 8,
+    WORD_ROWS = 6, WORD_VECTORS = 4,              // attention: queries and vectors of a panel
 };
 
 // Up to here widening weights anew for each tile beats a panel.
-enum { FEW_INPUTS = 16, FEW_INPUTS_SCALED = 8 };
+enum { FEW_INPUTS = 16, FEW_INPUTS_SCALED = 16 };

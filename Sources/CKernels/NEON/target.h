@@ -6,10 +6,9 @@
 
 // The sums of a tile must fit the registers.
 enum {
-    TILE_QUADS = 1, TILE_INPUTS = 4,      // products: quads of matrix rows, and input rows, that meet in a panel
-    FLAT_QUADS = 2, FLAT_INPUTS = 1,      // ... that meet without one
-    TALL_QUADS = 1, TALL_INPUTS = 4,      // ... if there are more input rows
-    WORD_ROWS = 3, WORD_VECTORS = 2,     // attention: queries and vectors of a panel
+    PANEL_TILE_QUADS = 1, PANEL_TILE_INPUTS = 4,  // products: quads of matrix rows, and input rows
+    FEW_TILE_QUADS = 1, FEW_TILE_INPUTS = 4,
+    WORD_ROWS = 3, WORD_VECTORS = 2,              // attention: queries and vectors of a panel
 };
 
 // Up to here widening weights anew for each tile beats a panel.

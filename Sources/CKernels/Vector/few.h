@@ -72,23 +72,22 @@ INLINE void multiply_tile(enum order order, uint32_t dtype, bool usual, uint32_t
 }
 
 // The input rows are the inner loop: a group of matrix rows stays in the cache.
-INLINE void multiply_groups(enum order order, uint32_t dtype, bool usual, bool flat, const cohort_matrix *matrix,
-                            uint32_t first, uint32_t row_count, const cohort_rows *input, float *output,
-                            size_t output_stride) {
-    const uint32_t quads = flat ? FLAT_QUADS : TALL_QUADS, most = flat ? FLAT_INPUTS : TALL_INPUTS;
+INLINE void multiply_groups(enum order order, uint32_t dtype, bool usual, const cohort_matrix *matrix, uint32_t first,
+                            uint32_t row_count, const cohort_rows *input, float *output, size_t output_stride) {
+    const uint32_t quads = FEW_TILE_QUADS;
     const size_t stride = input->stride * input_size(order);
     const uint8_t *end = weights_of_row(matrix, first + row_count);
     fetch_first(quads * QUAD, matrix, first, end);
     for (uint32_t n = 0; n < row_count; n += quads * QUAD) {
         struct group group = group_at(quads, matrix, first + n, row_count - n, end);
         for (uint32_t t = 0, count; t < input->count; t += count) {
-            count = tile_inputs(input->count - t, most);
+            count = tile_inputs(input->count - t, FEW_TILE_INPUTS);
             const uint8_t *at = (const uint8_t *)input->values + t * stride;
             float *to = output + t * output_stride + n;
             switch (count) {
 #define CASE(n)                                                                                          \
     case n:                                                                                              \
-        if (n > most) break;                                                                             \
+        if (n > FEW_TILE_INPUTS) break;                                                                  \
         multiply_tile(order, dtype, usual, quads, n, matrix, group, at, stride, to, output_stride);      \
         break;
                 CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
@@ -98,18 +97,13 @@ INLINE void multiply_groups(enum order order, uint32_t dtype, bool usual, bool f
         }
     }
 }
-_Static_assert(FLAT_INPUTS <= MOST_INPUTS && TALL_INPUTS <= MOST_INPUTS, "every count of inputs has its case");
+_Static_assert(FEW_TILE_INPUTS <= MOST_INPUTS, "every count of inputs has its case");
 
 static void product_of_few(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
                            const cohort_rows *input, float *output, size_t output_stride) {
-#define CASE(order_, dtype_, usual)                                                                                \
-    if (order == order_ && matrix->dtype == dtype_ && (!usual || has_usual_runs(matrix, first))) {                 \
-        if (input->count <= FLAT_INPUTS)                                                                           \
-            multiply_groups(order_, dtype_, usual, true, matrix, first, row_count, input, output, output_stride);  \
-        else                                                                                                       \
-            multiply_groups(order_, dtype_, usual, false, matrix, first, row_count, input, output, output_stride); \
-        return;                                                                                                    \
-    }
+#define CASE(order_, dtype_, usual)                                                                \
+    if (order == order_ && matrix->dtype == dtype_ && (!usual || has_usual_runs(matrix, first)))  \
+        return multiply_groups(order_, dtype_, usual, matrix, first, row_count, input, output, output_stride);
     CASE(ORDER_PAIRS, COHORT_F8_E4M3, true)
     CASE(ORDER_PAIRS, COHORT_F8_E4M3, false)
     CASE(ORDER_PAIRS, COHORT_BF16, false)

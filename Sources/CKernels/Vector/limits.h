@@ -4,7 +4,7 @@
 #include "../tables.h"
 #include "lanes.h"
 
-enum { STREAMS = 8, CHAINS = TILE_QUADS * TILE_INPUTS };
+enum { STREAMS = 8, CHAINS = PANEL_TILE_QUADS * PANEL_TILE_INPUTS };
 
 _Static_assert((2 + CHAINS) * LANES <= COHORT_PEAK_VALUES, "the caller's values hold factors and sums");
 

@@ -11,7 +11,7 @@ enum {
     PANEL_INPUTS = 48,  // their totals are 12 KiB
 };
 _Static_assert(PANEL_ROWS == COHORT_PRODUCT_ROWS, "callers cut matrices into whole panels");
-_Static_assert(PANEL_QUADS % TILE_QUADS == 0, "a panel is made of tiles");
+_Static_assert(PANEL_QUADS % PANEL_TILE_QUADS == 0, "a panel is made of tiles");
 
 // Some columns of some rows, widened; the quads of a step stand side by side.
 struct panel {
@@ -65,6 +65,7 @@ INLINE void widen_strip(enum order order, uint32_t dtype, const uint8_t *const r
                         lanes *output) {
     lanes strip[STRIP_STEPS];
     load_strip(order, dtype, rows, offset, strip);
+#pragma clang loop unroll(full)
     for (uint32_t half = 0; half < 2; half++, output += 2 * PANEL_QUADS)
         steps_of(order, dtype, strip, half, output, output + PANEL_QUADS);
 }
@@ -134,12 +135,12 @@ INLINE const lanes *add_panel_run(enum order order, uint32_t inputs, uint32_t co
     const uint32_t width = strip_columns(order);
     const uint32_t whole = columns / width * STRIP_STEPS;
     for (uint32_t s = 0; s < whole; s++, weights += PANEL_QUADS, input += step_input_size(order))
-        add_step(order, TILE_QUADS, inputs, weights, input, input_stride, sums);
+        add_step(order, PANEL_TILE_QUADS, inputs, weights, input, input_stride, sums);
     if (columns % width == 0) return weights;
     uint8_t padded[MOST_INPUTS][PADDED];
     pad_inputs(input, input_stride, inputs, columns % width * input_size(order), padded);
     for (uint32_t s = 0; s < STRIP_STEPS; s++, weights += PANEL_QUADS)
-        add_step(order, TILE_QUADS, inputs, weights, padded[0] + s * step_input_size(order), PADDED, sums);
+        add_step(order, PANEL_TILE_QUADS, inputs, weights, padded[0] + s * step_input_size(order), PADDED, sums);
     return weights;
 }
 
@@ -150,28 +151,28 @@ INLINE void add_panel(enum order order, bool scaled, bool usual, uint32_t inputs
     lanes kept[MOST_INPUTS][MOST_QUADS];
     const bool begins = panel->runs[0].begin == 0;
     for (uint32_t t = 0; t < inputs; t++)
-        for (uint32_t q = 0; q < TILE_QUADS; q++) kept[t][q] = begins ? (lanes){0} : totals[t][first + q];
+        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) kept[t][q] = begins ? (lanes){0} : totals[t][first + q];
     for (uint32_t i = 0; i < panel->run_count; i++) {
         const uint32_t columns = usual ? USUAL_COLUMNS : panel->runs[i].end - panel->runs[i].begin;
         lanes sums[MOST_INPUTS][MOST_QUADS];
         for (uint32_t t = 0; t < inputs; t++)
-            for (uint32_t q = 0; q < TILE_QUADS; q++) sums[t][q] = scaled ? (lanes){0} : kept[t][q];
+            for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) sums[t][q] = scaled ? (lanes){0} : kept[t][q];
         weights = add_panel_run(
             order, inputs, columns, weights, input + panel->runs[i].begin * input_size(order), input_stride, sums);
-        for (uint32_t q = 0; q < TILE_QUADS; q++) {
+        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) {
             lanes scale = scaled ? panel->scales[i][first + q] : (lanes){0};
             for (uint32_t t = 0; t < inputs; t++)
                 kept[t][q] = scaled ? lanes_fma(sums[t][q], scale, kept[t][q]) : sums[t][q];
         }
     }
     for (uint32_t t = 0; t < inputs; t++)
-        for (uint32_t q = 0; q < TILE_QUADS; q++) totals[t][first + q] = kept[t][q];
+        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) totals[t][first + q] = kept[t][q];
 }
 
 // The same for all quads of the panel.
 INLINE void add_panel_tile(enum order order, bool scaled, uint32_t inputs, const struct panel *panel,
                            const uint8_t *input, size_t stride, lanes (*totals)[PANEL_QUADS]) {
-    for (uint32_t q = 0; q < PANEL_QUADS; q += TILE_QUADS) {
+    for (uint32_t q = 0; q < PANEL_QUADS; q += PANEL_TILE_QUADS) {
         if (scaled && panel->usual) add_panel(order, scaled, true, inputs, panel, q, input, stride, totals);
         else add_panel(order, scaled, false, inputs, panel, q, input, stride, totals);
     }
@@ -182,13 +183,13 @@ INLINE void add_panel_inputs(enum order order, bool scaled, uint32_t inputs, con
     switch (inputs) {
 #define CASE(n)                                                                               \
     case n:                                                                                   \
-        if (n <= TILE_INPUTS) add_panel_tile(order, scaled, n, panel, input, stride, totals); \
+        if (n <= PANEL_TILE_INPUTS) add_panel_tile(order, scaled, n, panel, input, stride, totals); \
         break;
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #undef CASE
     }
 }
-_Static_assert(TILE_INPUTS <= 6, "every count of inputs has its case");
+_Static_assert(PANEL_TILE_INPUTS <= 6, "every count of inputs has its case");
 
 static void add_panel_in_order(enum order order, const struct panel *panel, bool scaled, uint32_t inputs,
                                const uint8_t *input, size_t stride, lanes (*totals)[PANEL_QUADS]) {
@@ -213,7 +214,7 @@ static void multiply_many(enum order order, const cohort_matrix *matrix, uint32_
         fill_panel(&panel, order, matrix->dtype, &sources);
         uint32_t fetched = 0;
         for (uint32_t t = 0, n; t < count; t += n) {
-            n = tile_inputs(count - t, TILE_INPUTS);
+            n = tile_inputs(count - t, PANEL_TILE_INPUTS);
             uint32_t end = rows * (t + n) / count;
             prefetch_panel(order, matrix, first, fetched, end, run);
             fetched = end;

@@ -95,6 +95,7 @@ INLINE void add_strip(enum order order, uint32_t dtype, uint32_t quads, uint32_t
                       size_t input_stride, lanes sums[MOST_INPUTS][MOST_QUADS]) {
     lanes strips[MOST_QUADS][STRIP_STEPS], first[MOST_QUADS], second[MOST_QUADS];
     for (uint32_t q = 0; q < quads; q++) load_strip(order, dtype, rows + q * QUAD, offset, strips[q]);
+#pragma clang loop unroll(full)
     for (uint32_t half = 0; half < 2; half++) {
         const uint8_t *at = input + 2 * half * step_input_size(order);
         for (uint32_t q = 0; q < quads; q++) steps_of(order, dtype, strips[q], half, &first[q], &second[q]);

@@ -24,9 +24,11 @@ package final class GroupedFeedForward {
     private var gathered: [Int32] = []
     private var items: [Item] = []
 
-    /// The pairs of one expert: a run of `order`.
+    /// The pairs of one expert: a run of `order`. `run` keeps the shard that has the weights.
     private struct Group {
-        let expert: ExpertWeights
+        let gate: UnownedMatrix
+        let up: UnownedMatrix
+        let down: UnownedMatrix
         let first: Int
         let count: Int
         /// [count, hidden size]
@@ -84,10 +86,12 @@ package final class GroupedFeedForward {
     ) {
         let input = decoder.decode(input, count: rowCount)
         sort(pairs, sliceCount: shard.sliceCount)
-        group(pairs, shard, layer, input)
-        gather(pairs, input)
-        gateAndUp()
-        down(answers)
+        withExtendedLifetime(shard) {
+            group(pairs, shard, layer, input)
+            gather(pairs, input)
+            gateAndUp()
+            down(answers)
+        }
     }
 
     private func sort(_ pairs: [Pair], sliceCount: Int) {
@@ -113,9 +117,11 @@ package final class GroupedFeedForward {
             let count = Int(starts[pair.slice]) - first
             let inPlace = count == 1 ? row(pair.row, of: input) : nil
             if inPlace == nil { gathered.append(contentsOf: Int32(first)..<Int32(first + count)) }
+            let expert = shard.held(pair.slice, layer: layer)
             groups.append(
                 Group(
-                    expert: shard.held(pair.slice, layer: layer), first: first, count: count,
+                    gate: expert.gate.unowned, up: expert.up.unowned, down: expert.down.unowned, first: first,
+                    count: count,
                     input: inPlace
                         ?? rows(from: first, count: count, wide: inputs, narrow: narrowInputs, columns: hiddenSize)))
             first += count
@@ -157,7 +163,7 @@ package final class GroupedFeedForward {
     }
 
     private func gateAndUp() {
-        cut { $0.gate.rows }
+        cut { $0.gate }
         processor.team.forEach(items.count) { index in
             let item = items[index]
             let group = groups[item.group]
@@ -165,9 +171,9 @@ package final class GroupedFeedForward {
             let gate = gates.pointer + group.first * width
             let up = ups.pointer + group.first * width
             processor.kernels.product(
-                group.expert.gate, rows: item.rows, input, into: gate + item.rows.lowerBound, stride: width)
+                group.gate, rows: item.rows, input, into: gate + item.rows.lowerBound, stride: width)
             processor.kernels.product(
-                group.expert.up, rows: item.rows, input, into: up + item.rows.lowerBound, stride: width)
+                group.up, rows: item.rows, input, into: up + item.rows.lowerBound, stride: width)
             for row in 0..<group.count {
                 let offset = row * width + item.rows.lowerBound
                 processor.kernels.swiglu(
@@ -182,14 +188,14 @@ package final class GroupedFeedForward {
     }
 
     private func down(_ answers: UnsafeMutableRawPointer) {
-        cut { $0.down.rows }
+        cut { $0.down }
         processor.team.forEach(items.count) { index in
             let item = items[index]
             let group = groups[item.group]
             let input = rows(from: group.first, count: group.count, wide: gates, narrow: narrowGates, columns: width)
             let output = outputs.pointer + group.first * hiddenSize + item.rows.lowerBound
             processor.kernels.product(
-                group.expert.down, rows: item.rows, input.slice(columns: 0..<group.expert.width), into: output,
+                group.down, rows: item.rows, input.slice(columns: 0..<group.down.columns), into: output,
                 stride: hiddenSize)
             for row in 0..<group.count {
                 let offset = Int(order[group.first + row]) * hiddenSize + item.rows.lowerBound
@@ -220,21 +226,24 @@ package final class GroupedFeedForward {
         }
     }
 
-    /// Cuts the rows of a matrix of every group into about `itemsPerThread` items per thread.
-    private func cut(_ rowCount: (ExpertWeights) -> Int) {
+    /// Cuts the rows of a matrix of every group into items.
+    private func cut(_ matrix: (Group) -> UnownedMatrix) {
         items.removeAll(keepingCapacity: true)
         let blocks = max(1, processor.team.threads * Self.itemsPerThread / max(1, groups.count))
         for (index, group) in groups.enumerated() {
-            let rows = rowCount(group.expert)
-            let block = Processor.wholePanels(max(Self.minimumRows, (rows + blocks - 1) / blocks))
-            for first in stride(from: 0, to: rows, by: block) {
-                items.append(Item(group: index, rows: first..<min(first + block, rows)))
+            let matrix = matrix(group)
+            let even = min((matrix.rows + blocks - 1) / blocks, Self.mostWeights / max(1, matrix.columns))
+            let block = Processor.wholePanels(max(Self.minimumRows, even))
+            for first in stride(from: 0, to: matrix.rows, by: block) {
+                items.append(Item(group: index, rows: first..<min(first + block, matrix.rows)))
             }
         }
     }
 
     /// Enough items that a slow thread holds nobody up, few enough that handing them out costs nothing.
-    private static let itemsPerThread = 8
+    private static let itemsPerThread = 4
+    /// What a thread reads in some 25 microseconds: longer items leave threads with nothing to do at a loop's end.
+    private static let mostWeights = 1 << 19
     /// Below this an item's start costs more than its work.
     private static let minimumRows = 32
 }

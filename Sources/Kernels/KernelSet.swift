@@ -26,13 +26,21 @@ package struct KernelSet: Sendable {
         _ matrix: WeightMatrix, rows: Range<Int>, _ input: Activations, into output: UnsafeMutablePointer<Float>,
         stride: Int
     ) {
+        withExtendedLifetime(matrix) {
+            product(matrix.unowned, rows: rows, input, into: output, stride: stride)
+        }
+    }
+
+    /// The same without a count of references, which threads would fight for.
+    package func product(
+        _ matrix: UnownedMatrix, rows: Range<Int>, _ input: Activations, into output: UnsafeMutablePointer<Float>,
+        stride: Int
+    ) {
         precondition(input.columns == matrix.columns, "a product's input must be as wide as its matrix")
         precondition(rows.lowerBound >= 0 && rows.upperBound <= matrix.rows, "rows outside the matrix")
         var input = input.table
-        withExtendedLifetime(matrix.owner) {
-            var matrix = matrix.table
-            table.product(&matrix, UInt32(rows.lowerBound), UInt32(rows.count), &input, output, stride)
-        }
+        var matrix = matrix.table
+        table.product(&matrix, UInt32(rows.lowerBound), UInt32(rows.count), &input, output, stride)
     }
 
     /// `output = input / sqrt(mean(input^2) + epsilon) * gain`; may be in place.
@@ -106,8 +114,8 @@ package struct KernelSet: Sendable {
     /// One row of a matrix as f32, [columns], scales multiplied in.
     package func widenRow(_ matrix: WeightMatrix, row: Int, into output: UnsafeMutablePointer<Float>) {
         precondition(row >= 0 && row < matrix.rows, "row outside the matrix")
-        withExtendedLifetime(matrix.owner) {
-            var matrix = matrix.table
+        withExtendedLifetime(matrix) {
+            var matrix = matrix.unowned.table
             table.widen_row(&matrix, UInt32(row), output)
         }
     }
@@ -137,15 +145,5 @@ extension Activations {
 
     private func rows(_ pointer: UnsafeRawPointer, _ dtype: Int) -> cohort_rows {
         cohort_rows(values: pointer, stride: stride, count: UInt32(rows), dtype: UInt32(dtype))
-    }
-}
-
-extension WeightMatrix {
-    fileprivate var table: cohort_matrix {
-        cohort_matrix(
-            weights: weights, scales: scales?.values, row_stride: rowStride, dtype: dtype.rawValue,
-            columns: UInt32(columns), scale_stride: UInt32(scales?.stride ?? 0),
-            block_rows: UInt32(scales?.blockRows ?? 0), block_columns: UInt32(scales?.blockColumns ?? 0),
-            row_phase: UInt32(rowPhase), column_phase: UInt32(columnPhase))
     }
 }

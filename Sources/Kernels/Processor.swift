@@ -7,8 +7,10 @@ package struct Processor: Sendable {
     package let compute: Compute
 
     /// Blocks of a matrix for each thread, if they don't come out too small or too large: enough to level the threads.
-    private static let blocksPerThread = 4
-    private static let mostRowsPerBlock = 128
+    /// With few rows of input memory bounds a product, and each block's beginning comes late.
+    private static let blocksPerThread = (few: 2, many: 4)
+    private static let mostRowsPerBlock = (few: 256, many: 128)
+    private static let fewRows = 16
     /// Multiply-adds in a block: a microsecond or more, well above the cost of handing it out.
     private static let leastWorkPerBlock = 1 << 16
     /// Values that a thread takes at a time where there is next to no arithmetic.
@@ -27,8 +29,11 @@ package struct Processor: Sendable {
         _ input: Activations, by matrix: WeightMatrix, into output: UnsafeMutablePointer<Float>, stride: Int? = nil
     ) {
         let stride = stride ?? matrix.rows
-        forEachBlock(of: matrix, inputRows: input.rows) { rows in
-            kernels.product(matrix, rows: rows, input, into: output + rows.lowerBound, stride: stride)
+        let unowned = matrix.unowned
+        withExtendedLifetime(matrix) {
+            forEachBlock(of: matrix, inputRows: input.rows) { rows in
+                kernels.product(unowned, rows: rows, input, into: output + rows.lowerBound, stride: stride)
+            }
         }
     }
 
@@ -39,13 +44,16 @@ package struct Processor: Sendable {
     ) {
         let sizes = (rowsPerBlock(matrices.0, inputRows: input.rows), rowsPerBlock(matrices.1, inputRows: input.rows))
         let blocks = (matrices.0.rows + sizes.0 - 1) / sizes.0
-        team.forEach(blocks + (matrices.1.rows + sizes.1 - 1) / sizes.1) { index in
-            let isFirst = index < blocks
-            let matrix = isFirst ? matrices.0 : matrices.1
-            let first = isFirst ? index * sizes.0 : (index - blocks) * sizes.1
-            let rows = first..<min(first + (isFirst ? sizes.0 : sizes.1), matrix.rows)
-            kernels.product(
-                matrix, rows: rows, input, into: (isFirst ? outputs.0 : outputs.1) + first, stride: matrix.rows)
+        let unowned = (matrices.0.unowned, matrices.1.unowned)
+        withExtendedLifetime(matrices) {
+            team.forEach(blocks + (matrices.1.rows + sizes.1 - 1) / sizes.1) { index in
+                let isFirst = index < blocks
+                let matrix = isFirst ? unowned.0 : unowned.1
+                let first = isFirst ? index * sizes.0 : (index - blocks) * sizes.1
+                let rows = first..<min(first + (isFirst ? sizes.0 : sizes.1), matrix.rows)
+                kernels.product(
+                    matrix, rows: rows, input, into: (isFirst ? outputs.0 : outputs.1) + first, stride: matrix.rows)
+            }
         }
     }
 
@@ -68,9 +76,11 @@ package struct Processor: Sendable {
     }
 
     private func rowsPerBlock(_ matrix: WeightMatrix, inputRows: Int) -> Int {
-        let even = min(matrix.rows / (team.threads * Self.blocksPerThread), Self.mostRowsPerBlock)
+        let isFew = inputRows <= Self.fewRows
+        let blocks = team.threads * (isFew ? Self.blocksPerThread.few : Self.blocksPerThread.many)
+        let even = min(matrix.rows / blocks, isFew ? Self.mostRowsPerBlock.few : Self.mostRowsPerBlock.many)
         let least = Self.leastWorkPerBlock / max(matrix.columns * inputRows, 1)
-        return Self.wholePanels(max(even, least) + 1)
+        return Self.wholePanels(max(even, least, 1))
     }
 
     /// As many rows or a few more, so that kernels have no rest.

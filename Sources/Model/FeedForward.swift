@@ -18,10 +18,11 @@ struct FeedForward {
     func forward(_ input: Activations, _ workspace: Workspace, into output: UnsafeMutablePointer<Float>) {
         let processor = workspace.processor
         let (gates, ups) = (workspace.gates.pointer, workspace.ups.pointer)
+        let matrices = (gate: gate.unowned, up: up.unowned)
         processor.forEachBlock(of: gate, inputRows: input.rows) { block in
             let first = block.lowerBound
-            processor.kernels.product(gate, rows: block, input, into: gates + first, stride: gate.rows)
-            processor.kernels.product(up, rows: block, input, into: ups + first, stride: gate.rows)
+            processor.kernels.product(matrices.gate, rows: block, input, into: gates + first, stride: gate.rows)
+            processor.kernels.product(matrices.up, rows: block, input, into: ups + first, stride: gate.rows)
             for row in 0..<input.rows {
                 let offset = row * gate.rows + first
                 let values = gates + offset

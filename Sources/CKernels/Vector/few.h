@@ -47,18 +47,18 @@ INLINE struct group group_at(uint32_t quads, const cohort_matrix *matrix, uint32
 
 // output[t][r] = input row t * matrix row r of the group.
 INLINE void multiply_tile(enum order order, uint32_t dtype, bool usual, uint32_t quads, uint32_t inputs,
-                          const cohort_matrix *matrix, struct group group, const uint8_t *input, size_t input_stride,
-                          float *output, size_t output_stride) {
+                          const cohort_matrix *matrix, const struct group *group, const uint8_t *input,
+                          size_t input_stride, float *output, size_t output_stride) {
     const bool scaled = has_scales(dtype);
-    struct tile tile = {.input = input, .input_stride = input_stride, .ahead = group.ahead};
+    struct tile tile = {.input = input, .input_stride = input_stride, .ahead = group->ahead};
     lanes totals[MOST_INPUTS][MOST_QUADS] = {0};
-    for (uint32_t r = 0; r < quads * QUAD; r++) tile.rows[r] = group.rows[r];
+    for (uint32_t r = 0; r < quads * QUAD; r++) tile.rows[r] = group->rows[r];
     for (struct run run = first_run(matrix); run.begin < run.end; run = next_run(matrix, run)) {
         const uint32_t columns = usual ? USUAL_COLUMNS : run.end - run.begin;
         lanes sums[MOST_INPUTS][MOST_QUADS] = {0};
-        add_run(order, dtype, quads, inputs, tile, columns, sums);
+        add_run(order, dtype, quads, inputs, &tile, columns, sums);
         for (uint32_t q = 0; q < quads; q++) {
-            lanes scale = scaled ? scales_of_quad(usual, group.scales + q * QUAD, run.block) : (lanes){0};
+            lanes scale = scaled ? scales_of_quad(usual, group->scales + q * QUAD, run.block) : (lanes){0};
             for (uint32_t t = 0; t < inputs; t++)
                 totals[t][q] = scaled ? lanes_fma(sums[t][q], scale, totals[t][q]) : sums[t][q];
         }
@@ -68,7 +68,7 @@ INLINE void multiply_tile(enum order order, uint32_t dtype, bool usual, uint32_t
         tile.ahead += bytes_of(dtype, columns * quads * QUAD);
     }
     for (uint32_t t = 0; t < inputs; t++)
-        store_quads(quads, totals[t], output + t * output_stride, group.count);
+        store_quads(quads, totals[t], output + t * output_stride, group->count);
 }
 
 // The input rows are the inner loop: a group of matrix rows stays in the cache.
@@ -88,7 +88,7 @@ INLINE void multiply_groups(enum order order, uint32_t dtype, bool usual, const 
 #define CASE(n)                                                                                          \
     case n:                                                                                              \
         if (n > FEW_TILE_INPUTS) break;                                                                  \
-        multiply_tile(order, dtype, usual, quads, n, matrix, group, at, stride, to, output_stride);      \
+        multiply_tile(order, dtype, usual, quads, n, matrix, &group, at, stride, to, output_stride);      \
         break;
                 CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
 #undef CASE

@@ -123,21 +123,21 @@ INLINE void pad_inputs(const uint8_t *input, size_t input_stride, uint32_t count
 
 // sums[t][q] += input row t * quad q of the matrix rows over one run of `columns`. The compiler knows order, dtype,
 // quads and inputs.
-INLINE void add_run(enum order order, uint32_t dtype, uint32_t quads, uint32_t inputs, struct tile tile,
+INLINE void add_run(enum order order, uint32_t dtype, uint32_t quads, uint32_t inputs, const struct tile *tile,
                     uint32_t columns, lanes sums[MOST_INPUTS][MOST_QUADS]) {
     const uint32_t width = strip_columns(order), rows = quads * QUAD;
     uint32_t column = 0;
     for (; column + width <= columns; column += width) {
-        prefetch(tile.ahead + bytes_of(dtype, column * rows), bytes_of(dtype, width * rows));
-        add_strip(order, dtype, quads, inputs, tile.rows, bytes_of(dtype, column),
-                  tile.input + column * input_size(order), tile.input_stride, sums);
+        prefetch(tile->ahead + bytes_of(dtype, column * rows), bytes_of(dtype, width * rows));
+        add_strip(order, dtype, quads, inputs, tile->rows, bytes_of(dtype, column),
+                  tile->input + column * input_size(order), tile->input_stride, sums);
     }
     if (column == columns) return;
     uint8_t weights[MOST_QUADS * QUAD][PADDED], input[MOST_INPUTS][PADDED];
     const uint8_t *padded[MOST_QUADS * QUAD];
     for (uint32_t r = 0; r < rows; r++) padded[r] = weights[r];
-    pad_rows(tile.rows, rows, bytes_of(dtype, column), bytes_of(dtype, columns - column), weights);
-    pad_inputs(tile.input + column * input_size(order), tile.input_stride, inputs,
+    pad_rows(tile->rows, rows, bytes_of(dtype, column), bytes_of(dtype, columns - column), weights);
+    pad_inputs(tile->input + column * input_size(order), tile->input_stride, inputs,
                (columns - column) * input_size(order), input);
     add_strip(order, dtype, quads, inputs, padded, 0, input[0], PADDED, sums);
 }

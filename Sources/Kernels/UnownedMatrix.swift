@@ -1,0 +1,23 @@
+internal import CKernels
+
+/// A weight matrix as kernels take it. It does not keep its weights: whoever has it keeps the `WeightMatrix`.
+package struct UnownedMatrix {
+    package let rows: Int
+    package let columns: Int
+    let table: cohort_matrix
+
+    fileprivate init(_ matrix: WeightMatrix) {
+        rows = matrix.rows
+        columns = matrix.columns
+        table = cohort_matrix(
+            weights: matrix.weights, scales: matrix.scales?.values, row_stride: matrix.rowStride,
+            dtype: matrix.dtype.rawValue, columns: UInt32(matrix.columns),
+            scale_stride: UInt32(matrix.scales?.stride ?? 0), block_rows: UInt32(matrix.scales?.blockRows ?? 0),
+            block_columns: UInt32(matrix.scales?.blockColumns ?? 0), row_phase: UInt32(matrix.rowPhase),
+            column_phase: UInt32(matrix.columnPhase))
+    }
+}
+
+extension WeightMatrix {
+    package var unowned: UnownedMatrix { UnownedMatrix(self) }
+}

@@ -4,12 +4,17 @@
 ///
 /// Rows with one holder are settled first. The tokens of each row with replicas are then poured on its holders like
 /// water, a few times over all such rows, and handed out token by token, to a worker that gets the token anyway where
-/// one of the holders is one: a token's vector goes to each worker once.
+/// one of the holders is one: a token's vector goes to each worker once. A row with few tokens is not divided: each
+/// worker that gets some of them reads all weights of the expert.
 package struct ReplicaChooser: Sendable {
     /// [workers] tokens per unit of time.
     package let speeds: [Float]
     /// [workers] pairs given to each worker in the last batch.
     package private(set) var loads: [Int32]
+    /// Tokens that cost as much as reading an expert's weights once.
+    private let readingTokens: Int32
+    /// [workers] pairs of the last batch, and `readingTokens` for each expert that is read for them.
+    private var work: [Int32]
     /// [workers] what each worker had in earlier batches above the least of them, in units of time, fading.
     private var past: [Float]
     /// [rows] tokens of each row.
@@ -21,9 +26,14 @@ package struct ReplicaChooser: Sendable {
     /// [workers] the last token, counted from 1, that goes to the worker.
     private var visited: [Int32]
 
-    /// - Parameter speeds: [workers], positive, in any unit.
-    package init(speeds: [Double]) {
+    /// - Parameters:
+    ///   - speeds: [workers], positive, in any unit.
+    ///   - readingTokens: tokens that cost a worker as much as reading an expert's weights once; 0: the pairs alone
+    ///     are to be level.
+    package init(speeds: [Double], readingTokens: Int = 0) {
         precondition(speeds.allSatisfy { $0 > 0 && $0.isFinite }, "speeds are positive")
+        self.readingTokens = Int32(readingTokens)
+        work = Array(repeating: 0, count: speeds.count)
         self.speeds = speeds.map(Float.init)
         loads = Array(repeating: 0, count: speeds.count)
         past = Array(repeating: 0, count: speeds.count)
@@ -52,6 +62,8 @@ package struct ReplicaChooser: Sendable {
 
     /// How often all rows with replicas are poured anew: after a few times hardly a token moves.
     private static let maximumSweeps = 16
+    /// So many times as many tokens as cost what a reading does, and dividing a row costs next to nothing.
+    private static let divisibleReadings: Int32 = 8
 
     /// How much of the past is kept from batch to batch.
     private static let kept: Float = 0.99
@@ -59,7 +71,7 @@ package struct ReplicaChooser: Sendable {
     private mutating func remember() {
         var least = Float.infinity
         for worker in loads.indices {
-            past[worker] = past[worker] * Self.kept + Float(loads[worker]) / speeds[worker]
+            past[worker] = past[worker] * Self.kept + Float(work[worker]) / speeds[worker]
             least = min(least, past[worker])
         }
         for worker in loads.indices { past[worker] -= least }
@@ -68,6 +80,7 @@ package struct ReplicaChooser: Sendable {
     private mutating func begin(_ table: SlotTable) {
         for worker in loads.indices {
             loads[worker] = 0
+            work[worker] = 0
             visited[worker] = 0
         }
         if counts.count != table.rowCount { counts = Array(repeating: 0, count: table.rowCount) }
@@ -87,7 +100,7 @@ package struct ReplicaChooser: Sendable {
             counts[row] = tokens
             let (start, end) = (Int(table.starts[row]), Int(table.starts[row + 1]))
             if end - start == 1 {
-                loads[Int(table.holders[start])] += tokens
+                give(tokens, reading: readingTokens, to: Int(table.holders[start]))
             } else {
                 for place in start..<end { quotas[place] = 0 }
                 split.append(Int32(row))
@@ -96,11 +109,34 @@ package struct ReplicaChooser: Sendable {
     }
 
     private mutating func pour(_ table: SlotTable) {
+        let divisible = Self.divisibleReadings * readingTokens
         for _ in 0..<Self.maximumSweeps {
             var moved = false
-            for row in split where pour(row: Int(row), table) { moved = true }
+            for row in split.lazy.map(Int.init) {
+                if counts[row] < divisible ? place(row: row, table) : pour(row: row, table) { moved = true }
+            }
             if !moved { return }
         }
+    }
+
+    /// Gives all tokens of a row to one of its holders.
+    /// - Returns: whether that is another one than before.
+    private mutating func place(row: Int, _ table: SlotTable) -> Bool {
+        let places = Int(table.starts[row])..<Int(table.starts[row + 1])
+        let before = places.first { quotas[$0] > 0 }
+        if let before {
+            give(-counts[row], reading: -readingTokens, to: Int(table.holders[before]))
+            quotas[before] = 0
+        }
+        let best = soonest(places, table, staying: before)
+        give(counts[row], reading: readingTokens, to: Int(table.holders[best]))
+        quotas[best] = counts[row]
+        return best != before
+    }
+
+    private mutating func give(_ tokens: Int32, reading: Int32 = 0, to worker: Int) {
+        loads[worker] += tokens
+        work[worker] += tokens + reading
     }
 
     /// - Returns: whether any holder's share changed.
@@ -111,18 +147,18 @@ package struct ReplicaChooser: Sendable {
         var moved: Int32 = 0
         for place in places {
             let worker = Int(table.holders[place])
-            loads[worker] -= quotas[place]
-            let share = min(rest, max(0, Int32(level * speeds[worker]) - loads[worker]))
+            give(-quotas[place], to: worker)
+            let share = min(rest, max(0, Int32(level * speeds[worker]) - work[worker]))
             moved |= share ^ quotas[place]
             rest -= share
             quotas[place] = share
-            loads[worker] += share
+            give(share, to: worker)
         }
         guard rest > 0 else { return moved != 0 }
         while rest > 0 {
             let place = soonest(places, table)
             quotas[place] += 1
-            loads[Int(table.holders[place])] += 1
+            give(1, to: Int(table.holders[place]))
             rest -= 1
         }
         return true
@@ -136,7 +172,7 @@ package struct ReplicaChooser: Sendable {
             var speed: Float = 0
             for place in places {
                 let worker = Int(table.holders[place])
-                let base = Float(loads[worker] - quotas[place])
+                let base = Float(work[worker] - quotas[place])
                 guard base < level * speeds[worker] else { continue }
                 sum += base
                 speed += speeds[worker]
@@ -146,15 +182,17 @@ package struct ReplicaChooser: Sendable {
         }
     }
 
-    /// The place whose worker is done first with one token more, of equals the one with the smaller past.
-    private func soonest(_ places: Range<Int>, _ table: SlotTable) -> Int {
+    /// The place whose worker is done first with one token more, of equals `staying`, else the one with the smaller
+    /// past.
+    private func soonest(_ places: Range<Int>, _ table: SlotTable, staying: Int? = nil) -> Int {
         var best = places.lowerBound
         var least = (time: Float.infinity, past: Float.infinity)
         for place in places {
             let worker = Int(table.holders[place])
-            let time = Float(loads[worker] + 1) / speeds[worker]
-            if time < least.time || (time == least.time && past[worker] < least.past) {
-                (best, least) = (place, (time, past[worker]))
+            let time = Float(work[worker] + 1) / speeds[worker]
+            let past = place == staying ? -1 : past[worker]
+            if time < least.time || (time == least.time && past < least.past) {
+                (best, least) = (place, (time, past))
             }
         }
         return best

@@ -24,9 +24,12 @@ package struct DispatchPlan {
     /// - Parameter speeds: [workers], positive, in any unit.
     package init(speeds: [Double], shape: RowShape) {
         self.shape = shape
-        chooser = ReplicaChooser(speeds: speeds)
+        chooser = ReplicaChooser(speeds: speeds, readingTokens: Self.readingTokens)
         grow(to: speeds.count)
     }
+
+    /// A core multiplies so many rows by an expert's weights, about, in the time that it takes to read them.
+    private static let readingTokens = 8
 
     /// [workers] pairs of the last whole batch.
     package var loads: [Int32] { chooser.loads }
@@ -34,7 +37,8 @@ package struct DispatchPlan {
     /// From now on these are the workers.
     package mutating func set(speeds: [Double]) {
         grow(to: speeds.count)
-        if chooser.speeds != speeds.map(Float.init) { chooser = ReplicaChooser(speeds: speeds) }
+        guard chooser.speeds != speeds.map(Float.init) else { return }
+        chooser = ReplicaChooser(speeds: speeds, readingTokens: Self.readingTokens)
     }
 
     /// Sends every (token, slot, rank) to one of the workers that the table names for it, chosen so that they are

@@ -89,7 +89,12 @@ struct BenchDecodeCommand: ParsableCommand {
         let memory = MemoryReading(processor)
         var deployments: [(local: Int, Deployment)] = []
         defer { for (_, deployment) in deployments { deployment.close() } }
-        for count in local.values { deployments.append((count, try Deployment(deployed, workers: count))) }
+        var behavior = ClusterBehavior.still
+        // As for `serve`: processes that map the same files share their memory.
+        if weights.expertDType == nil { behavior.settings.policy = .cohort(CohortPolicy()) }
+        for count in local.values {
+            deployments.append((count, try Deployment(deployed, workers: count, behavior: behavior)))
+        }
         let lines = try runs.flatMap { try measure($0, decoder, deployments, processor, memory) }
         let report = DecodeReport(
             model: model, threads: processor.team.threads, kernelSet: processor.kernels.name,

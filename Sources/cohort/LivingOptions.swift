@@ -13,7 +13,7 @@ struct LivingOptions: ParsableArguments {
     @Option(
         help: """
             Experts' worth of slots per layer beyond one for each. Default: as many as the workers' memory allows; 0 \
-            with --local.
+            with --local where experts are converted or sliced.
             """)
     var redundantExperts: Int?
 
@@ -62,14 +62,15 @@ struct LivingOptions: ParsableArguments {
         }
     }
 
-    /// - Parameter isLocal: whether all workers share this machine's memory.
-    func behavior(isLocal: Bool, record: (LoadStatistics, NamedPlacement)?) -> ClusterBehavior {
+    /// - Parameter usualRedundant: experts' worth of redundant slots per layer where no flag says; nil: as many as the
+    ///   workers' memory allows.
+    func behavior(usualRedundant: Int?, record: (LoadStatistics, NamedPlacement)?) -> ClusterBehavior {
         var behavior = ClusterBehavior()
         behavior.record = record
         behavior.admitsNewcomers = true
         behavior.settings.policy = (placementPolicy ?? Self.usualPolicy).policy(
             CohortPolicy(
-                redundantExperts: redundantExperts ?? (isLocal ? 0 : nil),
+                redundantExperts: redundantExperts ?? usualRedundant,
                 threshold: rebalanceThreshold ?? Self.usualThreshold))
         behavior.settings.throttle = FillThrottle(
             bytesPerSecond: migrationBandwidth?.bytesPerSecond, maximumPerWorker: Self.fillsPerWorker)

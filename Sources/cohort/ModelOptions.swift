@@ -44,6 +44,13 @@ struct ModelOptions: ParsableArguments {
 
     func processor() -> Processor { Processor(threads: threads ?? Machine.coreCount, compute: compute) }
 
+    /// Redundant experts where no flag says, as for `LivingOptions`: processes on one machine that map the same files
+    /// share their memory; what is converted or sliced, each has for itself.
+    var usualRedundant: Int? {
+        let isShared = weights.expertDType == nil && (cluster.tensorParallelSize ?? 1) == 1
+        return cluster.cluster != nil || isShared ? nil : 0
+    }
+
     var logger: Logger { .standardError(verbose ? .info : .warning) }
 
     /// Puts the routed experts where the flags say, and waits until they are held.

@@ -89,7 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
         notifier.notify(status: "waiting until every expert is held")
         let deployment = try options.deploy(
             checkpoint, decoder, processor,
-            living.behavior(isLocal: options.cluster.cluster == nil, record: try options.cluster.record()))
+            living.behavior(usualRedundant: options.usualRedundant, record: try options.cluster.record()))
         defer { deployment.close() }
         let engine = Engine(
             model: decoder, experts: deployment.experts, processor: processor,

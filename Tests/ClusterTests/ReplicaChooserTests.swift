@@ -107,6 +107,44 @@ import Testing
         }
     }
 
+    /// A table of rows that all workers hold.
+    private static func everywhere(experts: Int, workers: Int) throws -> SlotTable {
+        try Placement(
+            epoch: 1, parallelism: Parallelism(tensor: 1, pipeline: 1, workers: workers),
+            stages: [Stage(index: 0, layers: [0], workers: 0..<workers)], experts: experts
+        ) { _ in Array(0..<workers) }.table(layer: 0)
+    }
+
+    @Test("where reading weights costs, an expert's few tokens go to one worker and every worker reads as many experts")
+    func reading() throws {
+        let table = try Self.everywhere(experts: 256, workers: 4)
+        for (tokens, seed) in [(1, 3), (8, 4), (32, 5), (256, 6)] {
+            let trace = RoutingTrace(experts: 256, expertsPerToken: 8, tokens: tokens, seed: UInt64(seed))
+            var chooser = ReplicaChooser(speeds: [1, 1, 1, 1], readingTokens: 8)
+            var chosen = [Int32](repeating: 0, count: tokens * 8)
+            chooser.choose(experts: trace.experts, tokens: tokens, expertsPerToken: 8, table: table, into: &chosen)
+            var readers = [Int32: Set<Int32>](), work = [0, 0, 0, 0]
+            for (expert, worker) in zip(trace.experts, chosen) {
+                work[Int(worker)] += readers[expert, default: []].insert(worker).inserted ? 9 : 1
+            }
+            let counts = Dictionary(grouping: trace.experts) { $0 }
+            let divided = readers.filter { $0.value.count > 1 }.keys
+            #expect(divided.allSatisfy { counts[$0, default: []].count >= 64 })
+            // Nothing larger than an expert of few tokens could level them further.
+            #expect(work.max()! - work.min()! <= 8 + (counts.values.map(\.count).filter { $0 < 64 }.max() ?? 0))
+        }
+    }
+
+    @Test("an expert of many tokens is divided also where reading weights costs")
+    func hot() throws {
+        let table = try Self.everywhere(experts: 16, workers: 4)
+        var chooser = ReplicaChooser(speeds: [1, 1, 1, 1], readingTokens: 8)
+        var chosen = [Int32](repeating: 0, count: 400)
+        chooser.choose(
+            experts: Array(repeating: 3, count: 400), tokens: 400, expertsPerToken: 1, table: table, into: &chosen)
+        #expect(chooser.loads == [100, 100, 100, 100])
+    }
+
     @Test("choosing for 256 tokens x 8 experts takes well below 0.1 ms")
     func cost() throws {
         let trace = RoutingTrace(tokens: 256, seed: 8)

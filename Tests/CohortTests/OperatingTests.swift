@@ -12,7 +12,10 @@ import Testing
         try await Scene.play { scene in
             let port = try FreePort.choose()
             let server = try scene.start(
-                ["serve", Self.model, "--local", "4", "--port", "\(port)", "--rebalance-interval", "0"])
+                [
+                    "serve", Self.model, "--local", "4", "--port", "\(port)", "--rebalance-interval", "0",
+                    "--redundant-experts", "0",
+                ])
             try await server.says("serving")
             let flags = ["--server", "http://127.0.0.1:\(port)"]
             let expected = try await ServedCompletion.ask(port)

@@ -8,7 +8,7 @@ enum {
     PANEL_ROWS = PANEL_QUADS * QUAD,
     PANEL_STRIPS = 16,  // with 16 rows 16 KiB: a third of a level-1 cache
     PANEL_STEPS = PANEL_STRIPS * STRIP_STEPS,
-    PANEL_INPUTS = 48,  // their totals are 12 KiB
+    PANEL_INPUTS = 128,  // their totals are 32 KiB
 };
 _Static_assert(PANEL_ROWS == COHORT_PRODUCT_ROWS, "callers cut matrices into whole panels");
 _Static_assert(PANEL_QUADS % PANEL_TILE_QUADS == 0, "a panel is made of tiles");

@@ -67,9 +67,11 @@ import Testing
         let batch = RandomBatch(tokens: 20, config: checkpoint.config, using: &generator)
         let expected = try batch.output(of: local, layer: layer)
         #expect(try batch.output(of: cluster.experts, layer: layer) { cluster.kill(1) } == expected)
+        // Until its loss is noticed the next batch may be sent to it too.
+        let deadline = Date() + 20
+        while cluster.experts.desk.status.totals.lostWorkers == 0, Date() < deadline { cluster.experts.turn() }
         let served = cluster.experts.activity[1].pairCount
         try cluster.start(1)
-        let deadline = Date() + 20
         while cluster.experts.activity[1].pairCount == served, Date() < deadline {
             #expect(try batch.output(of: cluster.experts, layer: layer) == expected)
             cluster.experts.turn()

@@ -2,14 +2,15 @@ internal import Foundation
 package import Kernels
 
 /// What every row of logits is asked for, whatever the sampling, on all threads: its largest logit and the logarithm of
-/// the sum of its exponentials. Each sum runs in the order of the vocabulary, so it does not depend on the threads.
+/// the sum of its exponentials. Blocks of the vocabulary are summed up each for itself and then in order, so a sum does
+/// not depend on the threads.
 package final class LogitSums {
     private let count: Int
     private let blocks: Int
     /// [rows, blocks]: the largest logit of each block.
     private let candidates: AlignedBuffer<Int32>
-    /// [tile, count], relative to the row's largest logit.
-    private let exponentials: AlignedBuffer<Double>
+    /// [rows, blocks]: the sum of each block's exponentials, relative to the row's largest logit.
+    private let parts: AlignedBuffer<Double>
     private let largest: AlignedBuffer<Int32>
     private let logarithms: AlignedBuffer<Double>
 
@@ -19,19 +20,15 @@ package final class LogitSums {
         self.count = count
         blocks = (count + Self.block - 1) / Self.block
         candidates = AlignedBuffer(count: rows * blocks)
-        exponentials = AlignedBuffer(count: min(rows, Self.tile) * count)
+        parts = AlignedBuffer(count: rows * blocks)
         largest = AlignedBuffer(count: rows)
         logarithms = AlignedBuffer(count: rows)
     }
 
     /// - Parameter logits: [rows, count].
-    package func compute(_ logits: UnsafePointer<Float>, rows: Int, on team: ThreadTeam) {
-        findLargest(logits, rows, team)
-        for first in stride(from: 0, to: rows, by: Self.tile) {
-            let tile = first..<min(first + Self.tile, rows)
-            exponentiate(logits, tile, team)
-            add(logits, tile, team)
-        }
+    package func compute(_ logits: UnsafePointer<Float>, rows: Int, on processor: Processor) {
+        findLargest(logits, rows, processor.team)
+        addExponentials(logits, rows, processor)
     }
 
     /// Of the last `compute`: the index of a row's largest logit, the first of equals.
@@ -43,10 +40,7 @@ package final class LogitSums {
     private func findLargest(_ logits: UnsafePointer<Float>, _ rows: Int, _ team: ThreadTeam) {
         let candidates = candidates.pointer
         forEachBlock(rows, team) { item, row, block in
-            let row = logits + row * count
-            var best = block.lowerBound
-            for index in block where row[index] > row[best] { best = index }
-            candidates[item] = Int32(best)
+            candidates[item] = Int32(Self.indexOfLargest(logits + row * count, in: block))
         }
         for row in 0..<rows {
             var best = candidates[row * blocks]
@@ -58,24 +52,63 @@ package final class LogitSums {
         }
     }
 
-    private func exponentiate(_ logits: UnsafePointer<Float>, _ tile: Range<Int>, _ team: ThreadTeam) {
-        let exponentials = exponentials.pointer
-        forEachBlock(tile.count, team) { _, index, block in
-            let row = tile.lowerBound + index
-            let (values, terms) = (logits + row * count, exponentials + index * count)
-            let offset = Double(values[indexOfLargest(row: row)])
-            for index in block { terms[index] = exp(Double(values[index]) - offset) }
+    /// The first of equals.
+    private static func indexOfLargest(_ values: UnsafePointer<Float>, in block: Range<Int>) -> Int {
+        var lanes = SIMD16<Float>(repeating: values[block.lowerBound])
+        var index = block.lowerBound
+        while index + 16 <= block.upperBound {
+            let next = UnsafeRawPointer(values + index).loadUnaligned(as: SIMD16<Float>.self)
+            lanes.replace(with: next, where: next .> lanes)
+            index += 16
+        }
+        var largest = lanes.max()
+        for rest in index..<block.upperBound where values[rest] > largest { largest = values[rest] }
+        return block.first { values[$0] == largest } ?? block.lowerBound
+    }
+
+    private func addExponentials(_ logits: UnsafePointer<Float>, _ rows: Int, _ processor: Processor) {
+        let parts = parts.pointer
+        forEachBlock(rows, processor.team) { item, row, block in
+            let values = logits + row * count
+            parts[item] = Self.sum(values, block, relativeTo: values[indexOfLargest(row: row)], processor.kernels)
+        }
+        for row in 0..<rows {
+            var sum = 0.0
+            for part in parts + row * blocks..<parts + (row + 1) * blocks { sum += part.pointee }
+            logarithms.pointer[row] = Double(logits[row * count + indexOfLargest(row: row)]) + log(sum)
         }
     }
 
-    private func add(_ logits: UnsafePointer<Float>, _ tile: Range<Int>, _ team: ThreadTeam) {
-        team.forEach(tile.count) { index in
-            let row = tile.lowerBound + index
-            let terms = exponentials.pointer + index * count
+    /// The sum of exp(value - largest).
+    private static func sum(
+        _ values: UnsafePointer<Float>, _ block: Range<Int>, relativeTo largest: Float, _ kernels: KernelSet
+    ) -> Double {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: step) { terms in
+            guard let base = terms.baseAddress else { return 0 }
             var sum = 0.0
-            for index in 0..<count { sum += terms[index] }
-            logarithms.pointer[row] = Double(logits[row * count + indexOfLargest(row: row)]) + log(sum)
+            for first in stride(from: block.lowerBound, to: block.upperBound, by: step) {
+                let count = min(step, block.upperBound - first)
+                for index in 0..<count { base[index] = values[first + index] - largest }
+                kernels.exponential(base, count: count, into: base)
+                sum += Self.sum(base, count: count)
+            }
+            return sum
         }
+    }
+
+    private static func sum(_ values: UnsafePointer<Float>, count: Int) -> Double {
+        var lanes = SIMD8<Double>.zero
+        var index = 0
+        while index + 8 <= count {
+            lanes += SIMD8<Double>(UnsafeRawPointer(values + index).loadUnaligned(as: SIMD8<Float>.self))
+            index += 8
+        }
+        var sum = lanes.sum()
+        while index < count {
+            sum += Double(values[index])
+            index += 1
+        }
+        return sum
     }
 
     /// Calls `body` with a running number, the row, and the block's part of the vocabulary.
@@ -86,8 +119,8 @@ package final class LogitSums {
         }
     }
 
-    /// Some 15 microseconds of exponentials.
+    /// Some microseconds of exponentials.
     private static let block = 4096
-    /// Rows whose exponentials are in memory at once.
-    private static let tile = 8
+    /// Exponentials in memory at once: 1 KiB on the stack.
+    private static let step = 256
 }

@@ -99,7 +99,7 @@ final class SamplingHead {
                 from: workspace.normed.pointer + row.index * hiddenSize, count: hiddenSize)
         }
         model.logits(hidden.pointer, rows: rows.count, workspace, into: logits.pointer)
-        sums.compute(logits.pointer, rows: rows.count, on: workspace.processor.team)
+        sums.compute(logits.pointer, rows: rows.count, on: workspace.processor)
     }
 
     /// Rows of logits in memory at once: the head's weights are read once for so many.

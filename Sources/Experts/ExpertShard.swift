@@ -6,6 +6,8 @@ package final class ExpertShard: Sendable {
     package let tensorParallelSize: Int
     package let expertCount: Int
     private let layers: [Int: [ExpertWeights?]]
+    /// The same as kernels take them.
+    private let unowned: [Int: [UnownedExpert?]]
 
     /// - Parameter held: the experts of each layer, [expert * tensorParallelSize + rank], nil where this process
     ///   holds none.
@@ -14,6 +16,7 @@ package final class ExpertShard: Sendable {
         self.expertCount = expertCount
         self.tensorParallelSize = tensorParallelSize
         layers = held
+        unowned = held.mapValues { $0.map { $0.map(UnownedExpert.init) } }
     }
 
     /// Every expert of every given layer, whole, as stored.
@@ -65,6 +68,9 @@ package final class ExpertShard: Sendable {
         guard let expert = layers[layer]?[slice] else { preconditionFailure("the expert is not held here") }
         return expert
     }
+
+    /// A layer's slices, nil where this process holds none. They are valid as long as the shard.
+    func experts(of layer: Int) -> [UnownedExpert?] { unowned[layer] ?? [] }
 
     /// All that is held.
     package var all: [ExpertWeights] { layers.values.flatMap { $0.compactMap(\.self) } }

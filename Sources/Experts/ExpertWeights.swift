@@ -78,3 +78,16 @@ package struct ExpertWeights: Sendable {
 
     package var byteCount: Int { gate.byteCount + up.byteCount + down.byteCount }
 }
+
+/// An expert's matrices as kernels take them; whoever has it keeps the `ExpertWeights`.
+struct UnownedExpert: Sendable {
+    let gate: UnownedMatrix
+    let up: UnownedMatrix
+    let down: UnownedMatrix
+
+    init(_ weights: ExpertWeights) {
+        gate = weights.gate.unowned
+        up = weights.up.unowned
+        down = weights.down.unowned
+    }
+}

@@ -26,9 +26,7 @@ package final class GroupedFeedForward {
 
     /// The pairs of one expert: a run of `order`. `run` keeps the shard that has the weights.
     private struct Group {
-        let gate: UnownedMatrix
-        let up: UnownedMatrix
-        let down: UnownedMatrix
+        let expert: UnownedExpert
         let first: Int
         let count: Int
         /// [count, hidden size]
@@ -97,19 +95,24 @@ package final class GroupedFeedForward {
     private func sort(_ pairs: [Pair], sliceCount: Int) {
         starts.removeAll(keepingCapacity: true)
         starts.append(contentsOf: repeatElement(0, count: sliceCount + 1))
-        for pair in pairs { starts[pair.slice + 1] += 1 }
-        for slice in 0..<sliceCount { starts[slice + 1] += starts[slice] }
         order.removeAll(keepingCapacity: true)
         order.append(contentsOf: repeatElement(0, count: pairs.count))
-        for (index, pair) in pairs.enumerated() {
-            order[Int(starts[pair.slice])] = Int32(index)
-            starts[pair.slice] += 1
+        starts.withUnsafeMutableBufferPointer { starts in
+            for pair in pairs { starts[pair.slice + 1] += 1 }
+            for slice in 0..<sliceCount { starts[slice + 1] += starts[slice] }
+            order.withUnsafeMutableBufferPointer { order in
+                for (index, pair) in pairs.enumerated() {
+                    order[Int(starts[pair.slice])] = Int32(index)
+                    starts[pair.slice] += 1
+                }
+            }
         }
     }
 
     private func group(_ pairs: [Pair], _ shard: ExpertShard, _ layer: Int, _ input: UnsafeRawPointer) {
         groups.removeAll(keepingCapacity: true)
         gathered.removeAll(keepingCapacity: true)
+        let experts = shard.experts(of: layer)
         var first = 0
         while first < order.count {
             let pair = pairs[Int(order[first])]
@@ -117,11 +120,10 @@ package final class GroupedFeedForward {
             let count = Int(starts[pair.slice]) - first
             let inPlace = count == 1 ? row(pair.row, of: input) : nil
             if inPlace == nil { gathered.append(contentsOf: Int32(first)..<Int32(first + count)) }
-            let expert = shard.held(pair.slice, layer: layer)
+            guard let expert = experts[pair.slice] else { preconditionFailure("the expert is not held here") }
             groups.append(
                 Group(
-                    gate: expert.gate.unowned, up: expert.up.unowned, down: expert.down.unowned, first: first,
-                    count: count,
+                    expert: expert, first: first, count: count,
                     input: inPlace
                         ?? rows(from: first, count: count, wide: inputs, narrow: narrowInputs, columns: hiddenSize)))
             first += count
@@ -163,7 +165,7 @@ package final class GroupedFeedForward {
     }
 
     private func gateAndUp() {
-        cut { $0.gate }
+        cut(\.gate)
         processor.team.forEach(items.count) { index in
             let item = items[index]
             let group = groups[item.group]
@@ -171,9 +173,9 @@ package final class GroupedFeedForward {
             let gate = gates.pointer + group.first * width
             let up = ups.pointer + group.first * width
             processor.kernels.product(
-                group.gate, rows: item.rows, input, into: gate + item.rows.lowerBound, stride: width)
+                group.expert.gate, rows: item.rows, input, into: gate + item.rows.lowerBound, stride: width)
             processor.kernels.product(
-                group.up, rows: item.rows, input, into: up + item.rows.lowerBound, stride: width)
+                group.expert.up, rows: item.rows, input, into: up + item.rows.lowerBound, stride: width)
             for row in 0..<group.count {
                 let offset = row * width + item.rows.lowerBound
                 processor.kernels.swiglu(
@@ -188,14 +190,14 @@ package final class GroupedFeedForward {
     }
 
     private func down(_ answers: UnsafeMutableRawPointer) {
-        cut { $0.down }
+        cut(\.down)
         processor.team.forEach(items.count) { index in
             let item = items[index]
             let group = groups[item.group]
             let input = rows(from: group.first, count: group.count, wide: gates, narrow: narrowGates, columns: width)
             let output = outputs.pointer + group.first * hiddenSize + item.rows.lowerBound
             processor.kernels.product(
-                group.down, rows: item.rows, input.slice(columns: 0..<group.down.columns), into: output,
+                group.expert.down, rows: item.rows, input.slice(columns: 0..<group.expert.down.columns), into: output,
                 stride: hiddenSize)
             for row in 0..<group.count {
                 let offset = Int(order[group.first + row]) * hiddenSize + item.rows.lowerBound
@@ -227,11 +229,11 @@ package final class GroupedFeedForward {
     }
 
     /// Cuts the rows of a matrix of every group into items.
-    private func cut(_ matrix: (Group) -> UnownedMatrix) {
+    private func cut(_ matrix: (UnownedExpert) -> UnownedMatrix) {
         items.removeAll(keepingCapacity: true)
         let blocks = max(1, processor.team.threads * Self.itemsPerThread / max(1, groups.count))
         for (index, group) in groups.enumerated() {
-            let matrix = matrix(group)
+            let matrix = matrix(group.expert)
             let even = min((matrix.rows + blocks - 1) / blocks, Self.mostWeights / max(1, matrix.columns))
             let block = Processor.wholePanels(max(Self.minimumRows, even))
             for first in stride(from: 0, to: matrix.rows, by: block) {

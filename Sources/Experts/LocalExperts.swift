@@ -48,10 +48,10 @@ package final class LocalExperts: RoutedExperts {
             preconditionFailure("a flight is combined once")
         }
         let routing = flight.routing
+        let (experts, perToken) = (routing.experts, routing.expertsPerToken)
         pairs.removeAll(keepingCapacity: true)
-        for index in 0..<routing.pairCount {
-            pairs.append(.init(row: index / routing.expertsPerToken, slice: Int(routing.experts[index])))
-        }
+        pairs.append(
+            contentsOf: (0..<routing.pairCount).lazy.map { .init(row: $0 / perToken, slice: Int(experts[$0])) })
         feedForward.run(
             pairs, of: shard, layer: flight.layer, input: encoder.encode(hidden, count: routing.tokens),
             rowCount: routing.tokens, answers: answers.pointer)

@@ -1,10 +1,10 @@
 internal import CKernels
 
 /// A weight matrix as kernels take it. It does not keep its weights: whoever has it keeps the `WeightMatrix`.
-package struct UnownedMatrix {
+package struct UnownedMatrix: Sendable {
     package let rows: Int
     package let columns: Int
-    let table: cohort_matrix
+    nonisolated(unsafe) let table: cohort_matrix
 
     fileprivate init(_ matrix: WeightMatrix) {
         rows = matrix.rows

@@ -7,6 +7,14 @@ package final class GenerationRecord {
         package fileprivate(set) var experts: [[Int]] = []
         /// [position][slot]
         package fileprivate(set) var weights: [[Float]] = []
+
+        fileprivate mutating func append(_ routing: Routing, rows: Range<Int>) {
+            for row in rows {
+                let first = row * routing.expertsPerToken
+                experts.append((0..<routing.expertsPerToken).map { Int(routing.experts[first + $0]) })
+                weights.append((0..<routing.expertsPerToken).map { routing.weights[first + $0] })
+            }
+        }
     }
 
     /// A token of the prompt as the model sees it coming.
@@ -40,11 +48,7 @@ package final class GenerationRecord {
 
     func keepRouting(_ routing: Routing, rows: Range<Int>, layer: Int) {
         guard keeps.contains(.routing) else { return }
-        for row in rows {
-            let slots = row * routing.expertsPerToken..<(row + 1) * routing.expertsPerToken
-            self.routing[layer, default: LayerRouting()].experts.append(slots.map { Int(routing.experts[$0]) })
-            self.routing[layer, default: LayerRouting()].weights.append(slots.map { routing.weights[$0] })
-        }
+        self.routing[layer, default: LayerRouting()].append(routing, rows: rows)
     }
 
     func keepLogits(_ row: UnsafeBufferPointer<Float>) {

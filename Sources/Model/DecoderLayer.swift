@@ -53,13 +53,14 @@ package struct DecoderLayer {
         let (residual, normed, branch) = (
             workspace.residual.pointer, workspace.normed.pointer, workspace.branch.pointer
         )
-        attentionNorm.apply(residual, rows: rows, into: normed, processor)
-        attention.forward(normed, batch: batch, rotary: rotary, workspace, into: branch)
-        add(rows, workspace)
-        feedForwardNorm.apply(residual, rows: rows, into: normed, processor)
+        let operand = workspace.hiddenOperand
+        attentionNorm.apply(residual, rows: rows, into: normed, operand, processor)
+        let input = operand.loaded(normed, rows: rows, columns: hiddenSize, processor)
+        attention.forward(input, batch: batch, rotary: rotary, workspace, into: branch)
+        feedForwardNorm.apply(residual, adding: branch, rows: rows, into: normed, operand, processor)
         switch feedForward {
         case .dense(let dense):
-            dense.forward(operand(rows, workspace), workspace, into: branch)
+            dense.forward(input, workspace, into: branch)
             add(rows, workspace)
             return nil
         case .mixture(let router, let shared):
@@ -67,7 +68,7 @@ package struct DecoderLayer {
                 normed, tokens: rows, scores: workspace.routerScores.pointer, into: workspace.routing, processor)
             let flight = try experts.dispatch(normed, to: workspace.routing, layer: index)
             if let shared {
-                shared.forward(operand(rows, workspace), workspace, into: branch)
+                shared.forward(input, workspace, into: branch)
             } else {
                 branch.update(repeating: 0, count: rows * hiddenSize)
             }
@@ -79,11 +80,6 @@ package struct DecoderLayer {
     func finish(_ flight: Flight, experts: any RoutedExperts, _ workspace: Workspace) throws {
         try experts.combine(flight, into: workspace.branch.pointer)
         add(flight.routing.tokens, workspace)
-    }
-
-    private func operand(_ rows: Int, _ workspace: Workspace) -> Activations {
-        workspace.hiddenOperand.load(
-            workspace.normed.pointer, rows: rows, columns: hiddenSize, workspace.processor)
     }
 
     private func add(_ rows: Int, _ workspace: Workspace) {

@@ -44,14 +44,13 @@ struct LatentAttention {
             names.output, rows: config.hiddenSize, columns: config.headCount * config.valueDimension, .output)
     }
 
-    /// Writes the rows' latents into the cache and attends: output [rows, hidden] = attention(hidden [rows, hidden]).
+    /// Writes the rows' latents into the cache and attends: result [rows, hidden] = attention(input [rows, hidden]).
     func forward(
-        _ hidden: UnsafePointer<Float>, batch: Batch, rotary: Rotary, _ workspace: Workspace,
+        _ input: Activations, batch: Batch, rotary: Rotary, _ workspace: Workspace,
         into result: UnsafeMutablePointer<Float>
     ) {
         let rows = batch.rowCount
         let processor = workspace.processor
-        let input = workspace.hiddenOperand.load(hidden, rows: rows, columns: config.hiddenSize, processor)
         makeTurns(batch, rotary, workspace)
         makeQueries(input, rotary, workspace)
         remember(batch, rotary, workspace)

@@ -14,6 +14,25 @@ struct RMSNorm {
         }
     }
 
+    /// The same, and takes each row into an operand while it is in the cache.
+    /// - Parameters:
+    ///   - branch: [rows, gain.count], added to the input first; nil: nothing is.
+    ///   - operand: its `loaded` rows are the output's.
+    func apply(
+        _ input: UnsafeMutablePointer<Float>, adding branch: UnsafePointer<Float>? = nil, rows: Int,
+        into output: UnsafeMutablePointer<Float>, _ operand: Operand, _ processor: Processor
+    ) {
+        let count = gain.count
+        processor.team.forEach(rows) { row in
+            let offset = row * count
+            if let branch {
+                processor.kernels.accumulate(branch + offset, weight: 1, count: count, into: input + offset)
+            }
+            apply(input + offset, into: output + offset, processor)
+            operand.take(output + offset, count: count, at: offset, processor)
+        }
+    }
+
     /// One row; may be in place.
     func apply(_ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, _ processor: Processor) {
         gain.withUnsafeBufferPointer { gain in

@@ -49,13 +49,13 @@ package struct DecodeRun {
                         request(vocabularySize, seed: seed * batch + index, keeps: bytes == nil ? [] : .routing),
                         inventing: isInvented ? promptLength - 1 : 0))
             }
-            while sequences.contains(where: { $0.steps.isEmpty }) { _ = try engine.step() }
+            while sequences.contains(where: { $0.steps.isEmpty }) { _ = try tokens(engine) }
         }
         var (seconds, touched): ([Double], [Double]) = ([], [])
         for step in 0...stepCount {
             var emissions = 0
             let elapsed = try Stopwatch.seconds {
-                while emissions < batch { emissions += try engine.step().count }
+                while emissions < batch { emissions += try tokens(engine) }
             }
             // The first step that decodes alone meets what the prompts left in the caches.
             guard step > 0 else { continue }
@@ -64,6 +64,11 @@ package struct DecodeRun {
         }
         engine.abandon()
         return Outcome(prefillSeconds: prefillSeconds, stepSeconds: seconds, stepBytes: touched)
+    }
+
+    /// How many tokens a step brought.
+    private func tokens(_ engine: Engine) throws -> Int {
+        try engine.step().map { try $0.outcome.get() }.count
     }
 
     private func request(_ vocabularySize: Int, seed: Int, keeps: GenerationRequest.Keeps) -> GenerationRequest {

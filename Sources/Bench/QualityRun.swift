@@ -54,7 +54,7 @@ package struct QualityRun {
             {
                 sequences.append(try engine.submit(requests[sequences.count]))
             }
-            _ = try engine.step()
+            for emission in try engine.step() { _ = try emission.outcome.get() }
         }
         return sequences
     }

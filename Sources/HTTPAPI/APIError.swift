@@ -150,6 +150,10 @@ extension APIError {
             unavailable(.tooManyRequests, "rate_limit_exceeded", code: "queue_full", error.description)
         case .waitedTooLong, .stopping, .cancelled, .unavailable:
             unavailable(.serviceUnavailable, "service_unavailable", code: nil, error.description)
+        case .generation:
+            APIError(
+                status: .internalServerError, type: "server_error", code: "not_finite", parameter: nil,
+                message: error.description)
         case .engine:
             unavailable(.serviceUnavailable, "server_error", code: "engine_failed", error.description)
         }

@@ -17,10 +17,10 @@ package final class Engine {
         }
     }
 
-    /// A token that a step brought.
+    /// What a step brought a request: a token, or its end.
     package struct Emission {
         package let sequence: GenerationSequence
-        package let step: TokenStep
+        package let outcome: Result<TokenStep, GenerationError>
     }
 
     private struct Running {
@@ -55,7 +55,7 @@ package final class Engine {
     }
 
     /// Runs passes until at least one comes to its end.
-    /// - Returns: the tokens that it brought; empty when a chunk of a prompt ended, or nothing is left to do.
+    /// - Returns: what it brought; empty when a chunk of a prompt ended, or nothing is left to do.
     /// - Throws: what the experts throw; then `abandon` is the only way on.
     package func step() throws -> [Emission] {
         try processor.team.withPinnedCaller { try run() }
@@ -144,7 +144,7 @@ package final class Engine {
         guard let index = running.firstIndex(where: { $0.pass === pass }) else { return [] }
         let parts = running.remove(at: index).parts
         model.finish(pass)
-        let emissions = head.sample(parts, pass.workspace).map(Emission.init)
+        let emissions = head.sample(parts, pass.workspace)
         for emission in emissions where emission.sequence.steps.count == 1 {
             try predict(emission.sequence, pass.workspace)
         }

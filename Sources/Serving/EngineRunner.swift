@@ -246,11 +246,16 @@ extension EngineRunner {
     private func deliver(_ emissions: [Engine.Emission], at now: ContinuousClock.Instant) {
         for emission in emissions {
             guard let entry = running[emission.sequence.identifier] else { continue }
-            entry.ticket.events.yield(.token(emission.step, at: now))
-            guard case .finished(let reason) = emission.sequence.state else { continue }
+            switch emission.outcome {
+            case .success(let step):
+                entry.ticket.events.yield(.token(step, at: now))
+                guard case .finished(let reason) = emission.sequence.state else { continue }
+                entry.ticket.events.yield(.finished(reason))
+                entry.ticket.events.finish()
+            case .failure(let error):
+                entry.ticket.events.finish(throwing: RunnerError.generation(error))
+            }
             running[emission.sequence.identifier] = nil
-            entry.ticket.events.yield(.finished(reason))
-            entry.ticket.events.finish()
         }
     }
 

@@ -34,6 +34,8 @@ package enum RunnerError: Error, Equatable, CustomStringConvertible {
     case cancelled
     /// What the engine needs is not there.
     case unavailable(String)
+    /// The request failed, and no other.
+    case generation(GenerationError)
     /// The engine failed, with all that ran in it.
     case engine(String)
 
@@ -44,6 +46,7 @@ package enum RunnerError: Error, Equatable, CustomStringConvertible {
         case .stopping: "the server is shutting down: send the request to another one, or later"
         case .cancelled: "the request was cancelled"
         case .unavailable(let reason): "no request can be served now: \(reason)"
+        case .generation(let error): error.description
         case .engine(let reason): "the engine failed: \(reason)"
         }
     }

@@ -11,6 +11,7 @@ package final class GenerationSequence {
         case running
         case finished(FinishReason)
         case cancelled
+        case failed(GenerationError)
     }
 
     package let request: GenerationRequest
@@ -50,6 +51,10 @@ package final class GenerationSequence {
 
     func cancel() {
         if state == .running { state = .cancelled }
+    }
+
+    func fail(_ error: GenerationError) {
+        if state == .running { state = .failed(error) }
     }
 
     /// Takes in the token that follows all the others.

@@ -27,9 +27,9 @@ final class SamplingHead {
     /// - Parameters:
     ///   - parts: the pass's sequences in row order.
     ///   - workspace: its `normed` holds the pass's final rows.
-    func sample(_ parts: [Scheduler.Part], _ workspace: Workspace) -> [(GenerationSequence, TokenStep)] {
+    func sample(_ parts: [Scheduler.Part], _ workspace: Workspace) -> [Engine.Emission] {
         let rows = neededRows(parts, workspace)
-        var sampled: [(GenerationSequence, TokenStep)] = []
+        var sampled: [Engine.Emission] = []
         for first in stride(from: 0, to: rows.count, by: Self.tile) {
             let tile = rows[first..<min(first + Self.tile, rows.count)]
             compute(tile, workspace)
@@ -43,7 +43,10 @@ final class SamplingHead {
                             logProbability: Double(vocabulary[next]) - sums.logSum(row: offset),
                             likeliest: sums.indexOfLargest(row: offset)))
                 }
-                if row.isLast { sampled.append((row.sequence, sample(row.sequence, vocabulary, offset))) }
+                if row.isLast {
+                    sampled.append(
+                        .init(sequence: row.sequence, outcome: sample(row.sequence, vocabulary, offset)))
+                }
             }
         }
         return sampled
@@ -51,13 +54,18 @@ final class SamplingHead {
 
     private func sample(
         _ sequence: GenerationSequence, _ logits: UnsafeBufferPointer<Float>, _ row: Int
-    ) -> TokenStep {
+    ) -> Result<TokenStep, GenerationError> {
+        guard sums.logSum(row: row).isFinite else {
+            let error = GenerationError.notFinite(tokens: sequence.tokens.count)
+            sequence.fail(error)
+            return .failure(error)
+        }
         let sampler = Sampler(parameters: sequence.request.sampling)
         let id = sampler.sample(logits, largest: sums.indexOfLargest(row: row), step: sequence.steps.count)
         let step = TokenStep(
             id: id, logits: logits, logSum: sums.logSum(row: row), topCount: sequence.request.topCount)
         sequence.append(step)
-        return step
+        return .success(step)
     }
 
     private func neededRows(_ parts: [Scheduler.Part], _ workspace: Workspace) -> [Row] {

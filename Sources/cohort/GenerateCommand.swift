@@ -94,8 +94,9 @@ struct GenerateCommand: ParsableCommand {
         var stream = text.stream()
         let sequence = try engine.submit(request)
         while engine.hasWork {
-            for emission in try engine.step() where !json {
-                try StandardStream.output(stream.append(emission.step.id))
+            for emission in try engine.step() {
+                let step = try emission.outcome.get()
+                if !json { try StandardStream.output(stream.append(step.id)) }
             }
             deployment.betweenSteps()
         }

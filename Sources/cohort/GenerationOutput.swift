@@ -47,7 +47,7 @@ struct GenerationOutput: Encodable {
         self.text = text
         finishReason =
             switch sequence.state {
-            case .running, .cancelled: "error"
+            case .running, .cancelled, .failed: "error"
             case .finished(let reason): reason.rawValue
             }
         steps = sequence.steps.map { step in

@@ -48,6 +48,48 @@ import Testing
         withExtendedLifetime(sequences) { #expect(engine.freePositions < positions) }
     }
 
+    /// Experts whose first answer for the first row is not a number.
+    private final class TaintedExperts: RoutedExperts {
+        private let experts: any RoutedExperts
+        private var isClean = false
+
+        init(_ experts: any RoutedExperts) {
+            self.experts = experts
+        }
+
+        var stageCount: Int { experts.stageCount }
+
+        func stage(of layer: Int) -> Int { experts.stage(of: layer) }
+
+        func dispatch(_ hidden: UnsafePointer<Float>, to routing: Routing, layer: Int) throws -> Flight {
+            try experts.dispatch(hidden, to: routing, layer: layer)
+        }
+
+        func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
+            try experts.combine(flight, into: output)
+            if !isClean { output[0] = .nan }
+            isClean = true
+        }
+
+        func abandon() { experts.abandon() }
+    }
+
+    @Test("ends a request whose logits are not finite, and leaves the others as they are")
+    func notFinite() throws {
+        let model = try EngineHarness(Fixture("tiny-r1-fp8"), compute: .fast, threads: 2)
+        let requests = [[1], [2]].map { GenerationRequest(promptIDs: $0, maximumTokens: 5) }
+        let engine = try model.engine { TaintedExperts($0) }
+        let sequences = try requests.map(engine.submit)
+        var failures: [GenerationError] = []
+        while engine.hasWork {
+            for case .failure(let error) in try engine.step().map(\.outcome) { failures.append(error) }
+        }
+        #expect(failures == [.notFinite(tokens: 1)])
+        #expect(sequences[0].state == .failed(.notFinite(tokens: 1)) && sequences[0].steps.isEmpty)
+        #expect(sequences[1].steps == (try model.run([requests[1]])[0].steps))
+        #expect(engine.sequenceCount == 0)
+    }
+
     @Test("has room again once a cancelled request is let go")
     func room() throws {
         let model = try EngineHarness(Fixture("tiny-r1-fp8"), compute: .f32, threads: 1)

@@ -6,8 +6,8 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .notFinite(let tokens):
-            "the logits that follow token \(tokens) are not finite: the checkpoint has weights that are NaN or infinite, "
-                + "or its numbers overflow; compare its files with the published ones"
+            "the logits that follow token \(tokens) are not finite: the checkpoint has weights that are NaN or "
+                + "infinite, or its numbers overflow; compare its files with the published ones"
         }
     }
 }

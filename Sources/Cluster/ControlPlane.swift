@@ -121,8 +121,8 @@ package struct ControlPlane: Sendable {
 
     /// What was given up meanwhile counts for nothing.
     private mutating func noteMoved(_ number: Int) {
-        guard case .filling(let migration) = rebalance.phase, let fill = migration.active[number] else { return }
-        totals.movedBytes += fill.byteCount
+        guard case .filling(let migration) = rebalance.phase, let active = migration.active[number] else { return }
+        totals.movedBytes += active.fill.byteCount
     }
 
     /// When a tick is wanted.

@@ -13,6 +13,14 @@ package struct FillThrottle: Sendable, Equatable {
         self.maximumPerWorker = maximumPerWorker
     }
 
+    /// The longest that a worker may take for a fill of so many bytes: far longer than any disk or link that works.
+    static func timeLimit(byteCount: Int) -> Duration {
+        leastTimeLimit + .seconds(Double(byteCount) / slowestBytesPerSecond)
+    }
+
+    private static let leastTimeLimit = Duration.seconds(60)
+    private static let slowestBytesPerSecond = 1e6
+
     /// - Returns: whether a fill of so many bytes starts now; it is counted if so.
     mutating func start(byteCount: Int, at now: Duration) -> Bool {
         guard let bytesPerSecond else { return true }

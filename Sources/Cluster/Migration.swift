@@ -1,3 +1,10 @@
+/// A fill that a worker was told of.
+struct ActiveFill: Sendable, Equatable {
+    let fill: PlacementChange.Fill
+    /// When it is given up.
+    let deadline: Duration
+}
+
 /// A request's changes on the way.
 package struct Migration: Sendable, Equatable {
     package let request: RebalanceRequest
@@ -11,7 +18,7 @@ package struct Migration: Sendable, Equatable {
     /// Fills of the change that are not started, in order.
     var waiting: [PlacementChange.Fill]
     /// Fills under way, by number.
-    var active: [Int: PlacementChange.Fill] = [:]
+    var active: [Int: ActiveFill] = [:]
     /// Fills of the change that are done.
     var done: [PlacementChange.Fill] = []
     /// From where slots could not be had, by who was to get them.
@@ -32,7 +39,7 @@ package struct Migration: Sendable, Equatable {
 
     var isFilled: Bool { waiting.isEmpty && active.isEmpty }
 
-    func activeCount(of worker: Int) -> Int { active.values.count { $0.worker == worker } }
+    func activeCount(of worker: Int) -> Int { active.values.count { $0.fill.worker == worker } }
 
     mutating func noteDone(_ fill: PlacementChange.Fill) {
         done.append(fill)

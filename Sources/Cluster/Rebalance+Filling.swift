@@ -10,7 +10,7 @@ extension Rebalance {
             if isOpen, !isLeaving, migration.activeCount(of: fill.worker) < throttle.maximumPerWorker {
                 isOpen = isUrgent || throttle.start(byteCount: fill.byteCount, at: now)
                 if isOpen {
-                    start(fill, &migration, &actions)
+                    start(fill, &migration, at: now, &actions)
                 } else {
                     held.append(fill)
                 }
@@ -24,26 +24,37 @@ extension Rebalance {
 
     /// A report about a fill that was given up meanwhile is of no interest: the worker was told to drop it.
     mutating func finishFill(_ number: Int) {
-        guard case .filling(var migration) = phase, let fill = migration.active.removeValue(forKey: number) else {
+        guard case .filling(var migration) = phase, let active = migration.active.removeValue(forKey: number) else {
             return
         }
-        migration.noteDone(fill)
+        migration.noteDone(active.fill)
         phase = .filling(migration)
     }
 
     /// What one source does not give another one may; when none is left the whole request fails.
-    mutating func failFill(_ number: Int, _ reason: String, _ actions: inout [Action]) {
-        guard case .filling(var migration) = phase, let fill = migration.active.removeValue(forKey: number) else {
+    mutating func failFill(_ number: Int, _ reason: String, at now: Duration, _ actions: inout [Action]) {
+        guard case .filling(var migration) = phase, let active = migration.active.removeValue(forKey: number) else {
             return
         }
+        let fill = active.fill
         if let again = migration.alternative(to: fill, holders: holdings.holders(of: fill.slot)) {
-            start(again, &migration, &actions)
+            start(again, &migration, at: now, &actions)
             phase = .filling(migration)
             return
         }
         if giveUp(migration, &actions) { publish(&actions) }
         finish(
             migration.request, .failed(reason: "worker \(fill.worker) cannot fill \(fill.slot): \(reason)"), &actions)
+    }
+
+    /// A worker that lives but does not get done must not hold the request up for ever.
+    mutating func failOverdue(at now: Duration, _ actions: inout [Action]) {
+        guard case .filling(let migration) = phase else { return }
+        for (number, active) in migration.active.sorted(by: { $0.key < $1.key }) where now >= active.deadline {
+            actions.append(.free(PlacementChange.Free(slot: active.fill.slot, worker: active.fill.worker)))
+            let limit = FillThrottle.timeLimit(byteCount: active.fill.byteCount)
+            failFill(number, "it was not done within \(limit.components.seconds) s", at: now, &actions)
+        }
     }
 
     /// Puts the change in force.
@@ -91,9 +102,10 @@ extension Rebalance {
     }
 
     private mutating func start(
-        _ fill: PlacementChange.Fill, _ migration: inout Migration, _ actions: inout [Action]
+        _ fill: PlacementChange.Fill, _ migration: inout Migration, at now: Duration, _ actions: inout [Action]
     ) {
-        migration.active[nextFill] = fill
+        let deadline = now + FillThrottle.timeLimit(byteCount: fill.byteCount)
+        migration.active[nextFill] = ActiveFill(fill: fill, deadline: deadline)
         actions.append(.fill(nextFill, fill))
         nextFill += 1
     }
@@ -133,8 +145,8 @@ extension Rebalance {
                 actions.append(.free(PlacementChange.Free(slot: fill.slot, worker: fill.worker)))
             }
         }
-        for (_, fill) in migration.active.sorted(by: { $0.key < $1.key }) where fill.worker != lost {
-            actions.append(.free(PlacementChange.Free(slot: fill.slot, worker: fill.worker)))
+        for (_, active) in migration.active.sorted(by: { $0.key < $1.key }) where active.fill.worker != lost {
+            actions.append(.free(PlacementChange.Free(slot: active.fill.slot, worker: active.fill.worker)))
         }
         return isAnyKept
     }

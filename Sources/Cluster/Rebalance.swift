@@ -74,7 +74,7 @@ package struct Rebalance: Sendable {
         case .requested(let request): enqueue(request, &actions)
         case .planned(let revision, let plan): begin(plan, revision, &actions)
         case .filled(let fill): finishFill(fill)
-        case .fillFailed(let fill, let reason): failFill(fill, reason, &actions)
+        case .fillFailed(let fill, let reason): failFill(fill, reason, at: now, &actions)
         case .stepEnded: switchOver(&actions)
         case .flightsEnded(let epoch): release(before: epoch, &actions)
         case .lost(let worker): lose(worker, &actions)
@@ -86,10 +86,10 @@ package struct Rebalance: Sendable {
 
     /// When a tick is wanted; nil: never.
     package var wake: Duration? {
-        if case .filling(let migration) = phase, !migration.waiting.isEmpty, throttle.bytesPerSecond != nil {
-            return throttle.readyAt
-        }
-        return retryAt
+        guard case .filling(let migration) = phase else { return retryAt }
+        let overdue = migration.active.values.map(\.deadline).min()
+        guard !migration.waiting.isEmpty, throttle.bytesPerSecond != nil else { return overdue }
+        return min(overdue ?? throttle.readyAt, throttle.readyAt)
     }
 
     package var status: RebalanceStatus { RebalanceStatus(self) }
@@ -145,6 +145,7 @@ package struct Rebalance: Sendable {
                 guard !queue.isEmpty else { return }
                 plan(queue.removeFirst(), &actions)
             case .filling:
+                failOverdue(at: now, &actions)
                 startFills(at: now, &actions)
                 guard case .filling(let migration) = phase, migration.isFilled else { return }
                 phase = .switching(migration)

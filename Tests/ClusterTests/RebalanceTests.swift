@@ -70,6 +70,27 @@ import Testing
         #expect(rebalance.holdings == before && rebalance.epoch == 7)
     }
 
+    @Test("a fill that a worker does not get done is given up after a limit: from the next source, then as a whole")
+    func overdue() throws {
+        var rebalance = Self.rebalance()
+        _ = rebalance.handle(.requested(.drain(0)), at: .zero)
+        _ = try rebalance.handle(.planned(revision: 1, Self.way()), at: .zero)
+        let before = rebalance.holdings
+        let limit = try #require(rebalance.wake)
+        #expect(limit > .seconds(60) && limit < .seconds(61))
+        #expect(rebalance.handle(.tick, at: limit - .milliseconds(1)) == [])
+        let free = PlacementChange.Free(slot: Self.slots[0], worker: 2)
+        let again = PlacementChange.Fill(slot: Self.slots[0], worker: 2, source: .worker(0), byteCount: 1000)
+        #expect(rebalance.handle(.tick, at: limit) == [.free(free), .fill(1, again)])
+        #expect(rebalance.wake == limit + limit)
+        #expect(rebalance.handle(.filled(0), at: limit) == [])
+        let reason = "worker 2 cannot fill slice 0 of expert 0 of layer 0: it was not done within 60 s"
+        #expect(
+            rebalance.handle(.tick, at: limit + limit)
+                == [.free(free), .finished(.drain(0), .failed(reason: reason))])
+        #expect(rebalance.holdings == before && rebalance.epoch == 7)
+    }
+
     @Test("a worker lost while slots are filled: what it alone held is kept where it was just filled")
     func lossWhileFilling() throws {
         var rebalance = Self.rebalance()

@@ -23,6 +23,7 @@
     void cohort_##table##_widen_bf16(const uint16_t *values, uint32_t count, float *output);                          \
     void cohort_##table##_narrow_f8(const float *values, uint32_t count, float *scales, uint8_t *codes);              \
     void cohort_##table##_widen_f8(const float *scales, const uint8_t *codes, uint32_t count, float *output);         \
+    void cohort_##table##_narrow_i8(const float *values, uint32_t count, cohort_code_block *blocks);                  \
     void cohort_##table##_widen_row(const cohort_matrix *matrix, uint32_t row, float *output);                        \
     void cohort_##table##_quantize(const float *values, uint32_t count, uint32_t dtype, uint32_t group, void *codes,  \
                                    float *scales);                                                                    \
@@ -39,13 +40,14 @@
         .softmax = cohort_##table##_softmax, .exponential = cohort_##table##_exponential,                             \
         .narrow_bf16 = cohort_##table##_narrow_bf16, .widen_bf16 = cohort_##table##_widen_bf16,                       \
         .narrow_f8 = cohort_##table##_narrow_f8, .widen_f8 = cohort_##table##_widen_f8,                               \
-        .widen_row = cohort_##table##_widen_row, .quantize = cohort_##table##_quantize,                               \
-        .read = cohort_##table##_read,                                                                                \
+        .narrow_i8 = cohort_##table##_narrow_i8, .widen_row = cohort_##table##_widen_row,                             \
+        .quantize = cohort_##table##_quantize, .read = cohort_##table##_read,                                         \
         .peak_f32 = cohort_##table##_peak_f32, .peak_bf16 = cohort_##table##_peak_bf16,                               \
     }
 
 #if defined(__x86_64__)
 COHORT_DECLARE_TABLE(avx512bf16)
+COHORT_DECLARE_TABLE(avx512vnni)
 COHORT_DECLARE_TABLE(avx512)
 COHORT_DECLARE_TABLE(avx2)
 #elif defined(__aarch64__)

@@ -1,5 +1,5 @@
-/// The arithmetic of products: `f32` keeps activations in f32; `fast` rounds what enters a product to bf16 and still
-/// accumulates in f32.
+/// The arithmetic of products: `f32` keeps activations in f32; `fast` rounds what enters a product to bf16, or to INT8
+/// where the matrix is INT8, and still accumulates in f32.
 package enum Compute: String, Sendable, CaseIterable {
     case f32
     case fast
@@ -10,12 +10,16 @@ package struct Activations {
     package enum Values {
         case f32(UnsafePointer<Float>)
         case bf16(UnsafePointer<UInt16>)
+        /// For INT8 matrices alone.
+        case int8(CodeRows)
+        /// The same numbers for any matrix: codes for those of INT8, bf16 for others.
+        case bf16AndInt8(UnsafePointer<UInt16>, CodeRows)
     }
 
     package let values: Values
     package let rows: Int
     package let columns: Int
-    /// Elements from one row to the next.
+    /// Elements from one row to the next; codes have a stride of their own.
     package let stride: Int
 
     package init(_ values: Values, rows: Int, columns: Int, stride: Int? = nil) {
@@ -37,7 +41,18 @@ package struct Activations {
             switch values {
             case .f32(let pointer): .f32(pointer + offset)
             case .bf16(let pointer): .bf16(pointer + offset)
+            case .int8(let codes): .int8(codes.dropping(rowRange.lowerBound))
+            case .bf16AndInt8(let pointer, let codes):
+                .bf16AndInt8(pointer + offset, codes.dropping(rowRange.lowerBound))
             }
+        precondition(!hasCodes || columnRange == 0..<columns, "columns of codes share their blocks")
         return Activations(moved, rows: rowRange.count, columns: columnRange.count, stride: stride)
+    }
+
+    private var hasCodes: Bool {
+        switch values {
+        case .f32, .bf16: false
+        case .int8, .bf16AndInt8: true
+        }
     }
 }

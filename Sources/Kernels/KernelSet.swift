@@ -18,7 +18,7 @@ package struct KernelSet: Sendable {
         self.table = table
     }
 
-    /// "avx512bf16", "avx512", "avx2", "neon" or "scalar".
+    /// "avx512bf16", "avx512vnni", "avx512", "avx2", "neon" or "scalar".
     package var name: String { String(cString: table.name) }
 
     /// `output[t * stride + n] = sum over c of input[t, c] * matrix[rows.lowerBound + n, c]` for n in 0..<rows.count.
@@ -38,7 +38,7 @@ package struct KernelSet: Sendable {
     ) {
         precondition(input.columns == matrix.columns, "a product's input must be as wide as its matrix")
         precondition(rows.lowerBound >= 0 && rows.upperBound <= matrix.rows, "rows outside the matrix")
-        var input = input.table
+        var input = input.table(for: matrix)
         var matrix = matrix.table
         table.product(&matrix, UInt32(rows.lowerBound), UInt32(rows.count), &input, output, stride)
     }
@@ -108,7 +108,7 @@ package struct KernelSet: Sendable {
         table.widen_f8(scales, codes, UInt32(count), output)
     }
 
-    /// Columns that share a scale in a row of FP8 activations.
+    /// Columns that share a scale in a row of FP8 or INT8 activations.
     package static var rowBlock: Int { Int(COHORT_ROW_BLOCK) }
 
     /// One row of a matrix as f32, [columns], scales multiplied in.
@@ -136,10 +136,13 @@ extension KernelSet {
 }
 
 extension Activations {
-    fileprivate var table: cohort_rows {
+    fileprivate func table(for matrix: UnownedMatrix) -> cohort_rows {
         switch values {
-        case .f32(let pointer): rows(pointer, COHORT_F32)
-        case .bf16(let pointer): rows(pointer, COHORT_BF16)
+        case .f32(let pointer): return rows(pointer, COHORT_F32)
+        case .bf16AndInt8(_, let codes) where matrix.isInt8, .int8(let codes):
+            precondition(matrix.takesCodes, "codes are multiplied by INT8 of the same blocks")
+            return codes.table(rows: rows)
+        case .bf16(let pointer), .bf16AndInt8(let pointer, _): return rows(pointer, COHORT_BF16)
         }
     }
 

@@ -6,6 +6,13 @@ package struct UnownedMatrix: Sendable {
     package let columns: Int
     nonisolated(unsafe) let table: cohort_matrix
 
+    var isInt8: Bool { table.dtype == UInt32(COHORT_I8) }
+
+    /// Whether it can be multiplied by codes: its blocks begin where theirs do.
+    var takesCodes: Bool {
+        isInt8 && table.block_columns == COHORT_ROW_BLOCK && table.column_phase % UInt32(COHORT_ROW_BLOCK) == 0
+    }
+
     fileprivate init(_ matrix: WeightMatrix) {
         rows = matrix.rows
         columns = matrix.columns

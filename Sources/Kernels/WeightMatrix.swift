@@ -7,7 +7,7 @@ package enum WeightDType: UInt32, Sendable, CaseIterable {
     case f16 = 1
     case bf16 = 2
     case f8e4m3 = 3
-    /// A sign and a magnitude of 7 bits.
+    /// Two's complement.
     case int8 = 4
     /// Two in a byte.
     case int4 = 5

@@ -7,7 +7,7 @@ enum StoredNumbers {
         case .f32: Double(Float(bitPattern: bits))
         case .f16: value(bits, exponentBits: 5, mantissaBits: 10)
         case .bf16: value(bits, exponentBits: 8, mantissaBits: 7)
-        case .int8: Double(bits & 0x7F) * (bits & 0x80 == 0 ? 1 : -1)
+        case .int8: Double(bits & 0x7F) - Double(bits & 0x80)
         case .int4: Double(bits & 7) - Double(bits & 8)
         case .f8e4m3: bits & 0x7F == 0x7F ? .nan : finite(bits, exponentBits: 4, mantissaBits: 3)
         }

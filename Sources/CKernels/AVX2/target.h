@@ -3,6 +3,7 @@
 #define COHORT_TABLE avx2
 #define COHORT_TARGET "avx2,fma,f16c"
 #define COHORT_PAIRS "pairs.h"
+#define COHORT_CODES "../AVX2/codes.h"
 #define COHORT_MODE "x86.h"
 
 // The sums of a tile must fit the registers.

@@ -3,6 +3,7 @@
 #define COHORT_TABLE avx512
 #define COHORT_TARGET "avx512f,avx512bw,avx512vl,avx512dq,fma,f16c"
 #define COHORT_PAIRS "pairs.h"
+#define COHORT_CODES "../AVX512/codes.h"
 #define COHORT_MODE "x86.h"
 
 // The sums of a tile must fit the registers.

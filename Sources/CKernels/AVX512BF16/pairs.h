@@ -21,21 +21,6 @@ static const uint8_t high_bytes[128] __attribute__((aligned(64))) = {
 };
 #undef LOW_BYTES
 
-// The magnitudes of INT8 likewise.
-static const uint8_t low_bytes_i8[128] __attribute__((aligned(64))) = {
-    0x00, 0x80, 0x00, 0x40, 0x80, 0xa0, 0xc0, 0xe0, 0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70,
-    0x80, 0x88, 0x90, 0x98, 0xa0, 0xa8, 0xb0, 0xb8, 0xc0, 0xc8, 0xd0, 0xd8, 0xe0, 0xe8, 0xf0, 0xf8,
-    0x00, 0x04, 0x08, 0x0c, 0x10, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x2c, 0x30, 0x34, 0x38, 0x3c,
-    0x40, 0x44, 0x48, 0x4c, 0x50, 0x54, 0x58, 0x5c, 0x60, 0x64, 0x68, 0x6c, 0x70, 0x74, 0x78, 0x7c,
-    0x80, 0x82, 0x84, 0x86, 0x88, 0x8a, 0x8c, 0x8e, 0x90, 0x92, 0x94, 0x96, 0x98, 0x9a, 0x9c, 0x9e,
-    0xa0, 0xa2, 0xa4, 0xa6, 0xa8, 0xaa, 0xac, 0xae, 0xb0, 0xb2, 0xb4, 0xb6, 0xb8, 0xba, 0xbc, 0xbe,
-    0xc0, 0xc2, 0xc4, 0xc6, 0xc8, 0xca, 0xcc, 0xce, 0xd0, 0xd2, 0xd4, 0xd6, 0xd8, 0xda, 0xdc, 0xde,
-    0xe0, 0xe2, 0xe4, 0xe6, 0xe8, 0xea, 0xec, 0xee, 0xf0, 0xf2, 0xf4, 0xf6, 0xf8, 0xfa, 0xfc, 0xfe,
-};
-static const uint8_t high_bytes_i8[128] __attribute__((aligned(64))) = {
-    [0] = 0x00, [1] = 0x3f, [2 ... 7] = 0x40, [8 ... 31] = 0x41, [32 ... 127] = 0x42,
-};
-
 // INT4 codes; twice, since the lookup takes five bits.
 #define CODES_I4 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0, \
                  0xc100, 0xc0e0, 0xc0c0, 0xc0a0, 0xc080, 0xc040, 0xc000, 0xbf80
@@ -56,14 +41,21 @@ INLINE void strip_of_bytes(uint32_t dtype, const uint8_t *const rows[4], size_t 
 
 // Codes are a sign and seven bits; bf16 holds each of them exactly.
 INLINE void steps_of_bytes(uint32_t dtype, const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
-    const uint8_t *lows = dtype == COHORT_I8 ? low_bytes_i8 : low_bytes;
-    const uint8_t *highs = dtype == COHORT_I8 ? high_bytes_i8 : high_bytes;
     __m512i codes = (__m512i)strip[half];
-    __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(lows), codes, _mm512_load_si512(lows + 64));
-    __m512i high = _mm512_permutex2var_epi8(_mm512_load_si512(highs), codes, _mm512_load_si512(highs + 64));
+    __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(low_bytes), codes, _mm512_load_si512(low_bytes + 64));
+    __m512i high = _mm512_permutex2var_epi8(_mm512_load_si512(high_bytes), codes, _mm512_load_si512(high_bytes + 64));
     high = _mm512_or_si512(high, _mm512_and_si512(codes, _mm512_set1_epi8((char)0x80)));
     *first = (lanes)_mm512_unpacklo_epi8(low, high);
     *second = (lanes)_mm512_unpackhi_epi8(low, high);
+}
+
+// 32 INT8 codes as pairs of bf16, which holds each of them exactly.
+INLINE lanes pairs_i8(const void *at) {
+    i16x16 codes;
+    __builtin_memcpy(&codes, at, sizeof codes);
+    u32x16 odd = (u32x16)__builtin_convertvector(codes >> 8, lanes);
+    u32x16 even = (u32x16)__builtin_convertvector((codes << 8) >> 8, lanes);
+    return (lanes)((odd & 0xffff0000u) | (even >> 16));
 }
 
 // 32 INT4 codes: four in each quarter of 64 bits, brought into words of their own and looked up by their low bits.

@@ -1,8 +1,9 @@
 #pragma once
 
 #define COHORT_TABLE avx512bf16
-#define COHORT_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vbmi,fma,f16c"
+#define COHORT_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx512vbmi,fma,f16c"
 #define COHORT_PAIRS "../AVX512BF16/pairs.h"
+#define COHORT_CODES "../AVX512VNNI/codes.h"
 #define COHORT_MODE "x86.h"
 
 // The sums of a tile must fit the registers.

@@ -2,6 +2,7 @@
 
 #define COHORT_TABLE neon
 #define COHORT_PAIRS "pairs.h"
+#define COHORT_CODES "codes.h"
 #define COHORT_MODE "../NEON/mode.h"
 
 // The sums of a tile must fit the registers.

@@ -42,8 +42,6 @@ static inline float float_of_f8(uint8_t code) {
     return sign * float_of_bits((exponent + 120) << 23 | mantissa << 20);
 }
 
-static inline float float_of_i8(uint8_t code) { return copysignf((float)(code & 0x7f), code & 0x80 ? -1.0f : 1.0f); }
-
 static inline float float_of_i4(uint8_t byte, bool high) {
     int code = high ? byte >> 4 : byte & 15;
     return (float)(code < 8 ? code : code - 16);
@@ -73,7 +71,7 @@ static inline float float_of(uint32_t dtype, const void *values, size_t index) {
             memcpy(&half, (const uint8_t *)values + 2 * index, 2);
             return float_of_bf16(half);
         case COHORT_I8:
-            return float_of_i8(((const uint8_t *)values)[index]);
+            return ((const int8_t *)values)[index];
         case COHORT_I4:
             return float_of_i4(((const uint8_t *)values)[index / 2], index % 2 == 1);
         default:

@@ -46,9 +46,27 @@ static float dot(const cohort_matrix *matrix, uint32_t row, const cohort_rows *i
     return sum_of_lanes(totals, fused);
 }
 
+static float dot_codes(const cohort_matrix *matrix, uint32_t row, const cohort_rows *input, uint32_t input_row) {
+    const cohort_code_block *blocks = input->values;
+    const int8_t *weights = (const int8_t *)matrix->weights + row * matrix->row_stride;
+    const float *scales =
+        matrix->scales + (size_t)((matrix->row_phase + row) / matrix->block_rows) * matrix->scale_stride +
+        matrix->column_phase / COHORT_ROW_BLOCK;
+    float totals[PRODUCT_LANES] = {0};
+    blocks += input_row * (input->stride / COHORT_ROW_BLOCK);
+    for (uint32_t begin = 0; begin < matrix->columns; begin += COHORT_ROW_BLOCK, blocks++, scales++) {
+        int32_t sums[PRODUCT_LANES] = {0};
+        for (uint32_t c = 0; c < COHORT_ROW_BLOCK && begin + c < matrix->columns; c++)
+            sums[c / 4 % PRODUCT_LANES] += weights[begin + c] * blocks->codes[c];
+        for (int l = 0; l < PRODUCT_LANES; l++) totals[l] = fmaf((float)sums[l], *scales * blocks->scale, totals[l]);
+    }
+    return sum_of_lanes(totals, fmaf);
+}
+
 void cohort_scalar_product(const cohort_matrix *matrix, uint32_t first_row, uint32_t row_count,
                            const cohort_rows *input, float *output, size_t output_stride) {
     for (uint32_t t = 0; t < input->count; t++)
         for (uint32_t n = 0; n < row_count; n++)
-            output[t * output_stride + n] = dot(matrix, first_row + n, input, t);
+            output[t * output_stride + n] =
+                (input->dtype == COHORT_I8 ? dot_codes : dot)(matrix, first_row + n, input, t);
 }

@@ -8,12 +8,6 @@ static float bounded(float x, float least, float most) { return x > most ? most 
 
 static float i4_code(float x) { return bounded(nearest(x), -8.0f, 7.0f); }
 
-// Two signs of INT8, but one zero.
-static uint8_t i8_of_float(float x) {
-    int code = (int)nearest(x);
-    return (uint8_t)(code < 0 ? 0x80 - code : code);
-}
-
 static float largest_magnitude(const float *values, uint32_t count) {
     float largest = 0.0f;
     for (uint32_t i = 0; i < count; i++) {
@@ -63,7 +57,21 @@ void cohort_scalar_quantize(const float *values, uint32_t count, uint32_t dtype,
             uint8_t nibble = (uint8_t)((int)i4_code(x) & 15);
             bytes[i / 2] = i % 2 == 0 ? nibble : (uint8_t)(bytes[i / 2] | nibble << 4);
         } else {
-            bytes[i] = dtype == COHORT_I8 ? i8_of_float(x) : f8_of_float(x);
+            bytes[i] = dtype == COHORT_I8 ? (uint8_t)(int)nearest(x) : f8_of_float(x);
         }
+    }
+}
+
+void cohort_scalar_narrow_i8(const float *values, uint32_t count, cohort_code_block *blocks) {
+    for (uint32_t i = 0; i < count; i++) {
+        cohort_code_block *block = &blocks[i / COHORT_ROW_BLOCK];
+        uint32_t at = i % COHORT_ROW_BLOCK, left = count - i;
+        if (at == 0) {
+            memset(block, 0, sizeof *block);
+            block->scale = scale_of(COHORT_I8, values + i, left < COHORT_ROW_BLOCK ? left : COHORT_ROW_BLOCK);
+        }
+        if (isnan(block->scale) || block->scale == 0.0f) continue;
+        block->codes[at] = (int8_t)nearest(values[i] * (1.0f / block->scale));
+        block->starts[at / 4 % 4] -= 128 * block->codes[at];
     }
 }

@@ -55,16 +55,21 @@ INLINE void multiply_tile(enum order order, uint32_t dtype, bool usual, uint32_t
     for (uint32_t r = 0; r < quads * QUAD; r++) tile.rows[r] = group->rows[r];
     for (struct run run = first_run(matrix); run.begin < run.end; run = next_run(matrix, run)) {
         const uint32_t columns = usual ? USUAL_COLUMNS : run.end - run.begin;
-        lanes sums[MOST_INPUTS][MOST_QUADS] = {0};
+        lanes sums[MOST_INPUTS][MOST_QUADS];
+        for (uint32_t t = 0; t < inputs; t++)
+            for (uint32_t q = 0; q < quads; q++) sums[t][q] = first_sum(order, tile.input + t * input_stride);
         add_run(order, dtype, quads, inputs, &tile, columns, sums);
         for (uint32_t q = 0; q < quads; q++) {
-            lanes scale = scaled ? scales_of_quad(usual, group->scales + q * QUAD, run.block) : (lanes){0};
+            const bool share = usual && order != ORDER_CODES;
+            lanes scale = scaled ? scales_of_quad(share, group->scales + q * QUAD, run.block) : (lanes){0};
             for (uint32_t t = 0; t < inputs; t++)
-                totals[t][q] = scaled ? lanes_fma(sums[t][q], scale, totals[t][q]) : sums[t][q];
+                totals[t][q] =
+                    scaled ? add_scaled(order, totals[t][q], sums[t][q], scale, tile.input + t * input_stride)
+                           : sums[t][q];
         }
         if (!scaled) break;
         for (uint32_t r = 0; r < quads * QUAD; r++) tile.rows[r] += bytes_of(dtype, columns);
-        tile.input += columns * input_size(order);
+        tile.input += input_bytes(order, columns);
         tile.ahead += bytes_of(dtype, columns * quads * QUAD);
     }
     for (uint32_t t = 0; t < inputs; t++)
@@ -75,14 +80,14 @@ INLINE void multiply_tile(enum order order, uint32_t dtype, bool usual, uint32_t
 INLINE void multiply_groups(enum order order, uint32_t dtype, bool usual, const cohort_matrix *matrix, uint32_t first,
                             uint32_t row_count, const cohort_rows *input, float *output, size_t output_stride) {
     const uint32_t quads = FEW_TILE_QUADS;
-    const size_t stride = input->stride * input_size(order);
+    const size_t stride = input_bytes(order, input->stride);
     const uint8_t *end = weights_of_row(matrix, first + row_count);
     fetch_first(quads * QUAD, matrix, first, end);
     for (uint32_t n = 0; n < row_count; n += quads * QUAD) {
         struct group group = group_at(quads, matrix, first + n, row_count - n, end);
         for (uint32_t t = 0, count; t < input->count; t += count) {
             count = tile_inputs(input->count - t, FEW_TILE_INPUTS);
-            const uint8_t *at = (const uint8_t *)input->values + t * stride;
+            const uint8_t *at = input_row(order, input, t);
             float *to = output + t * output_stride + n;
             switch (count) {
 #define CASE(n)                                                                                          \
@@ -99,16 +104,22 @@ INLINE void multiply_groups(enum order order, uint32_t dtype, bool usual, const 
 }
 _Static_assert(FEW_TILE_INPUTS <= MOST_INPUTS, "every count of inputs has its case");
 
+// Whether runs have a fixed length, and quads, but for INT8 by INT8, one scale.
+INLINE bool is_usual(enum order order, const cohort_matrix *matrix, uint32_t first) {
+    return has_usual_runs(matrix) && (order == ORDER_CODES || has_usual_scales(matrix, first));
+}
+
 static void product_of_few(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
                            const cohort_rows *input, float *output, size_t output_stride) {
 #define CASE(order_, dtype_, usual)                                                                \
-    if (order == order_ && matrix->dtype == dtype_ && (!usual || has_usual_runs(matrix, first)))  \
+    if (order == order_ && matrix->dtype == dtype_ && (!usual || is_usual(order_, matrix, first)))  \
         return multiply_groups(order_, dtype_, usual, matrix, first, row_count, input, output, output_stride);
     CASE(ORDER_PAIRS, COHORT_F8_E4M3, true)
     CASE(ORDER_PAIRS, COHORT_F8_E4M3, false)
     CASE(ORDER_PAIRS, COHORT_BF16, false)
-    CASE(ORDER_PAIRS, COHORT_I8, true)
     CASE(ORDER_PAIRS, COHORT_I8, false)
+    CASE(ORDER_CODES, COHORT_I8, true)
+    CASE(ORDER_CODES, COHORT_I8, false)
     CASE(ORDER_PAIRS, COHORT_I4, true)
     CASE(ORDER_PAIRS, COHORT_I4, false)
     CASE(ORDER_LANES, COHORT_F8_E4M3, false)

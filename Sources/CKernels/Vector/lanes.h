@@ -1,6 +1,6 @@
 // Sixteen f32 lanes as one vector; the compiler maps it to 1, 2 or 4 registers of the table's instruction set.
-// A table's target.h says COHORT_TABLE (its name), COHORT_TARGET (its features), COHORT_PAIRS and COHORT_MODE (its ways
-// with pairs of bf16 and with subnormals) and the sizes of its tiles.
+// A table's target.h says COHORT_TABLE (its name), COHORT_TARGET (its features), COHORT_PAIRS, COHORT_CODES and
+// COHORT_MODE (its ways with pairs of bf16, with INT8 and with subnormals) and the sizes of its tiles.
 #pragma once
 
 #include <stddef.h>
@@ -161,16 +161,11 @@ INLINE u32x16 lanes_to_f8(lanes x) {
     return (finite & code) | (~finite & 0x7f) | (bits >> 24 & 0x80);
 }
 
-// INT8 codes: sign and magnitude.
-INLINE lanes lanes_i8_words(i16x16 codes) {
-    lanes magnitudes = __builtin_convertvector(codes & 0x7f, lanes);
-    return (lanes)((u32x16)magnitudes | (__builtin_convertvector((u16x16)codes, u32x16) & 0x80) << 24);
-}
-
+// 16 INT8 codes.
 INLINE lanes lanes_i8(const void *at) {
     i8x16 codes;
     __builtin_memcpy(&codes, at, sizeof codes);
-    return lanes_i8_words(__builtin_convertvector(codes, i16x16));
+    return __builtin_convertvector(__builtin_convertvector(codes, i32x16), lanes);
 }
 
 // 16 INT4 codes.
@@ -203,4 +198,5 @@ INLINE lanes lanes_exp(lanes x) {
 }
 
 #include COHORT_PAIRS
+#include COHORT_CODES
 #include COHORT_MODE

@@ -21,8 +21,8 @@ INLINE lanes pairs_f8(const void *at) {
 INLINE lanes pairs_i8(const void *at) {
     i16x16 codes;
     __builtin_memcpy(&codes, at, sizeof codes);
-    u32x16 odd = (u32x16)lanes_i8_words(codes >> 8);
-    u32x16 even = (u32x16)lanes_i8_words(codes);
+    u32x16 odd = (u32x16)__builtin_convertvector(codes >> 8, lanes);
+    u32x16 even = (u32x16)__builtin_convertvector((codes << 8) >> 8, lanes);
     return (lanes)((odd & 0xffff0000u) | (even >> 16));
 }
 
@@ -39,7 +39,7 @@ INLINE lanes pairs_i4(const void *at) {
 // 32 codes of a byte of four rows.
 INLINE void strip_of_bytes(uint32_t dtype, const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
     for (int r = 0; r < 4; r++)
-        strip[r] = dtype == COHORT_I8 ? pairs_i8(rows[r] + offset) : pairs_f8(rows[r] + offset);
+        strip[r] = pairs_f8(rows[r] + offset);
     turn_quarters(strip);
 }
 

@@ -108,6 +108,7 @@ static void fill_panel(struct panel *panel, enum order order, uint32_t dtype, co
         if (dtype == COHORT_I4) return widen_rows(panel, ORDER_PAIRS, COHORT_I4, rows);
         return widen_rows(panel, ORDER_PAIRS, COHORT_F8_E4M3, rows);
     }
+    if (order == ORDER_CODES) return widen_rows(panel, ORDER_CODES, COHORT_I8, rows);
     if (dtype == COHORT_F32) return widen_rows(panel, ORDER_LANES, COHORT_F32, rows);
     if (dtype == COHORT_F16) return widen_rows(panel, ORDER_LANES, COHORT_F16, rows);
     if (dtype == COHORT_BF16) return widen_rows(panel, ORDER_LANES, COHORT_BF16, rows);
@@ -154,15 +155,17 @@ INLINE void add_panel(enum order order, bool scaled, bool usual, uint32_t inputs
         for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) kept[t][q] = begins ? (lanes){0} : totals[t][first + q];
     for (uint32_t i = 0; i < panel->run_count; i++) {
         const uint32_t columns = usual ? USUAL_COLUMNS : panel->runs[i].end - panel->runs[i].begin;
+        const uint8_t *at = input + input_bytes(order, panel->runs[i].begin);
         lanes sums[MOST_INPUTS][MOST_QUADS];
         for (uint32_t t = 0; t < inputs; t++)
-            for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) sums[t][q] = scaled ? (lanes){0} : kept[t][q];
-        weights = add_panel_run(
-            order, inputs, columns, weights, input + panel->runs[i].begin * input_size(order), input_stride, sums);
+            for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++)
+                sums[t][q] = scaled ? first_sum(order, at + t * input_stride) : kept[t][q];
+        weights = add_panel_run(order, inputs, columns, weights, at, input_stride, sums);
         for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) {
             lanes scale = scaled ? panel->scales[i][first + q] : (lanes){0};
             for (uint32_t t = 0; t < inputs; t++)
-                kept[t][q] = scaled ? lanes_fma(sums[t][q], scale, kept[t][q]) : sums[t][q];
+                kept[t][q] = scaled ? add_scaled(order, kept[t][q], sums[t][q], scale, at + t * input_stride)
+                                    : sums[t][q];
         }
     }
     for (uint32_t t = 0; t < inputs; t++)
@@ -193,6 +196,7 @@ _Static_assert(PANEL_TILE_INPUTS <= 6, "every count of inputs has its case");
 
 static void add_panel_in_order(enum order order, const struct panel *panel, bool scaled, uint32_t inputs,
                                const uint8_t *input, size_t stride, lanes (*totals)[PANEL_QUADS]) {
+    if (order == ORDER_CODES) return add_panel_inputs(ORDER_CODES, true, inputs, panel, input, stride, totals);
     if (order == ORDER_WIDENED) return add_panel_inputs(ORDER_WIDENED, false, inputs, panel, input, stride, totals);
     if (order == ORDER_PAIRS) {
         if (scaled) return add_panel_inputs(ORDER_PAIRS, true, inputs, panel, input, stride, totals);

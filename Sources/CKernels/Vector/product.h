@@ -8,12 +8,12 @@
 // The matrix rows are the inner loop: as many input rows stay in the second-level cache.
 static void product_of_many(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
                             const cohort_rows *input, float *output, size_t output_stride) {
-    const size_t stride = input->stride * input_size(order);
+    const size_t stride = input_bytes(order, input->stride);
     for (uint32_t t = 0; t < input->count; t += PANEL_INPUTS) {
         const uint32_t count = input->count - t < PANEL_INPUTS ? input->count - t : PANEL_INPUTS;
         for (uint32_t n = 0; n < row_count; n += PANEL_ROWS) {
             const uint32_t rows = row_count - n < PANEL_ROWS ? row_count - n : PANEL_ROWS;
-            multiply_many(order, matrix, first + n, rows, (const uint8_t *)input->values + t * stride, stride, count,
+            multiply_many(order, matrix, first + n, rows, input_row(order, input, t), stride, count,
                           output + t * output_stride + n, output_stride);
         }
     }
@@ -30,6 +30,8 @@ void NAME(product)(const cohort_matrix *matrix, uint32_t first_row, uint32_t row
                    float *output, size_t output_stride) {
     if (input->dtype == COHORT_F32)
         return product_in_order(ORDER_LANES, matrix, first_row, row_count, input, output, output_stride);
+    if (input->dtype == COHORT_I8)
+        return product_in_order(ORDER_CODES, matrix, first_row, row_count, input, output, output_stride);
     if (matrix->dtype == COHORT_F32 || matrix->dtype == COHORT_F16)
         return product_in_order(ORDER_WIDENED, matrix, first_row, row_count, input, output, output_stride);
     uint64_t mode = flush_subnormals();

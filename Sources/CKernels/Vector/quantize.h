@@ -14,19 +14,14 @@ INLINE lanes bounded(lanes x, float least, float most) {
 
 INLINE lanes i4_codes(lanes x) { return bounded((x + 0x1.8p23f) - 0x1.8p23f, -8.0f, 7.0f); }
 
-INLINE i32x16 i8_bits(lanes x) {
-    i32x16 code = nearest(x);
-    i32x16 negative = code < 0;
-    return (negative & (0x80 - code)) | (~negative & code);
-}
-
 INLINE i32x16 code_bits(uint32_t dtype, lanes x) {
     return dtype == COHORT_I4   ? (i32x16)(__builtin_convertvector(i4_codes(x), i32x16) & 15)
-           : dtype == COHORT_I8 ? i8_bits(x)
+           : dtype == COHORT_I8 ? nearest(x)
                                 : (i32x16)lanes_to_f8(bounded(x, -448.0f, 448.0f));
 }
 
 typedef uint8_t u8x8 __attribute__((vector_size(8)));
+typedef int32_t i32x4 __attribute__((vector_size(16)));
 typedef uint16_t u16x8 __attribute__((vector_size(16)));
 
 INLINE void store_codes(uint32_t dtype, i32x16 bits, uint32_t count, uint8_t *at) {
@@ -124,6 +119,33 @@ void NAME(quantize)(const float *values, uint32_t count, uint32_t dtype, uint32_
     if (dtype == COHORT_I4) return quantize_row(COHORT_I4, values, count, group, codes, scales);
     if (dtype == COHORT_I8) return quantize_row(COHORT_I8, values, count, group, codes, scales);
     quantize_row(COHORT_F8_E4M3, values, count, group, codes, scales);
+}
+
+// Sums of the four numbers of each quarter.
+INLINE i32x4 sums_of_quarters(i32x16 v) {
+    i32x4 sums;
+    for (int q = 0; q < 4; q++) sums[q] = v[4 * q] + v[4 * q + 1] + v[4 * q + 2] + v[4 * q + 3];
+    return sums;
+}
+
+void NAME(narrow_i8)(const float *values, uint32_t count, cohort_code_block *blocks) {
+    for (uint32_t begin = 0; begin < count; begin += COHORT_ROW_BLOCK, blocks++) {
+        const uint32_t length = count - begin < COHORT_ROW_BLOCK ? count - begin : COHORT_ROW_BLOCK;
+        cohort_code_block block = {0};
+        struct group group;
+        load_group(values + begin, length, &group);
+        block.scale = scale_of(COHORT_I8, &group);
+        const lanes inverse = lanes_fill(1.0f / block.scale);
+        i32x16 sums = {0};
+        for (uint32_t s = 0; block.scale > 0.0f && s < group.steps; s++) {
+            i32x16 codes = nearest(group.values[s] * inverse);
+            sums += codes;
+            store_codes(COHORT_I8, codes, LANES, (uint8_t *)block.codes + s * LANES);
+        }
+        i32x4 starts = sums_of_quarters(sums) * -128;
+        __builtin_memcpy(block.starts, &starts, sizeof starts);
+        __builtin_memcpy(blocks, &block, sizeof block);
+    }
 }
 
 #ifdef COHORT_TARGET

@@ -38,10 +38,15 @@ INLINE struct run next_run(const cohort_matrix *matrix, struct run run) {
 
 enum { USUAL_COLUMNS = 128 };  // of a run
 
-// Whether all runs have USUAL_COLUMNS, and each four rows from `first` on share their scales.
-INLINE bool has_usual_runs(const cohort_matrix *matrix, uint32_t first) {
+// Whether all runs have USUAL_COLUMNS.
+INLINE bool has_usual_runs(const cohort_matrix *matrix) {
     return matrix->scales && matrix->block_columns == USUAL_COLUMNS && matrix->column_phase % USUAL_COLUMNS == 0 &&
-           matrix->columns % USUAL_COLUMNS == 0 && matrix->block_rows % 4 == 0 && (matrix->row_phase + first) % 4 == 0;
+           matrix->columns % USUAL_COLUMNS == 0;
+}
+
+// Whether each four rows from `first` on share their scales.
+INLINE bool has_usual_scales(const cohort_matrix *matrix, uint32_t first) {
+    return matrix->block_rows % 4 == 0 && (matrix->row_phase + first) % 4 == 0;
 }
 
 INLINE const uint8_t *weights_of_row(const cohort_matrix *matrix, uint32_t row) {

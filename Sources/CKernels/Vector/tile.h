@@ -3,24 +3,41 @@
 
 #include "runs.h"
 
-enum order { ORDER_LANES, ORDER_WIDENED, ORDER_PAIRS };  // f32 input; bf16 input widened to f32; bf16 pairs
+// f32 input; bf16 input widened to f32; bf16 pairs; INT8 by INT8, whose sums stand in lanes as whole numbers
+enum order { ORDER_LANES, ORDER_WIDENED, ORDER_PAIRS, ORDER_CODES };
 
 // A vector holds words of four rows side by side, as many of each as a sum has lanes. A strip is four such vectors.
 enum { QUAD = 4, STRIP_STEPS = 4, MOST_QUADS = 4, MOST_INPUTS = 8 };
 
-INLINE uint32_t strip_columns(enum order order) { return order == ORDER_PAIRS ? 2 * LANES : LANES; }
+INLINE uint32_t strip_columns(enum order order) {
+    return order == ORDER_PAIRS ? 2 * LANES : order == ORDER_CODES ? 4 * LANES : LANES;
+}
 
-INLINE size_t input_size(enum order order) { return order == ORDER_LANES ? 4 : 2; }
+INLINE size_t input_size(enum order order) { return order == ORDER_LANES ? 4 : order == ORDER_CODES ? 1 : 2; }
+
+// Bytes from the first number of a run to that of a later one.
+INLINE size_t input_bytes(enum order order, size_t columns) {
+    if (order == ORDER_CODES) return columns / COHORT_ROW_BLOCK * sizeof(cohort_code_block);
+    return columns * input_size(order);
+}
+
+// The first number of an input row.
+INLINE const uint8_t *input_row(enum order order, const cohort_rows *input, uint32_t row) {
+    const size_t begin = order == ORDER_CODES ? offsetof(cohort_code_block, codes) : 0;
+    return (const uint8_t *)input->values + begin + row * input_bytes(order, input->stride);
+}
 
 INLINE size_t step_input_size(enum order order) { return order == ORDER_WIDENED ? 8 : 16; }
 
 INLINE bool is_bytes(enum order order, uint32_t dtype) {
-    return order == ORDER_PAIRS && (dtype == COHORT_F8_E4M3 || dtype == COHORT_I8);
+    return order == ORDER_PAIRS && dtype == COHORT_F8_E4M3;
 }
 
 // A strip of one row.
 INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
-    if (order == ORDER_PAIRS) return dtype == COHORT_BF16 ? lanes_load(at) : pairs_i4(at);
+    if (order == ORDER_CODES) return codes_weights(at);
+    if (order == ORDER_PAIRS)
+        return dtype == COHORT_BF16 ? lanes_load(at) : dtype == COHORT_I8 ? pairs_i8(at) : pairs_i4(at);
     return dtype == COHORT_F32    ? lanes_load(at)
            : dtype == COHORT_F16  ? lanes_f16(at)
            : dtype == COHORT_BF16 ? lanes_bf16(at)
@@ -64,7 +81,24 @@ INLINE lanes load_input(enum order order, const uint8_t *at) {
 }
 
 INLINE lanes multiply_add(enum order order, lanes sum, lanes weights, lanes input) {
+    if (order == ORDER_CODES) return codes_dot(sum, weights, input);
     return order == ORDER_PAIRS ? pairs_dot(sum, weights, input) : lanes_fma(weights, input, sum);
+}
+
+// What the sums of an input row begin with in the run that begins at `input`.
+INLINE lanes first_sum(enum order order, const uint8_t *input) {
+    if (order != ORDER_CODES || !CODES_ARE_UNSIGNED) return (lanes){0};
+    const uint8_t *block = input - offsetof(cohort_code_block, codes);
+    return load_input(order, block + offsetof(cohort_code_block, starts));
+}
+
+// total + the sum of a run that begins at `input`, times its scales.
+INLINE lanes add_scaled(enum order order, lanes total, lanes sum, lanes scale, const uint8_t *input) {
+    if (order != ORDER_CODES) return lanes_fma(sum, scale, total);
+    const uint8_t *block = input - offsetof(cohort_code_block, codes);
+    float own;
+    __builtin_memcpy(&own, block + offsetof(cohort_code_block, scale), sizeof own);
+    return lanes_fma(__builtin_convertvector((i32x16)sum, lanes), scale * own, total);
 }
 
 // sums[t][q] += input row t * weights[q], one step.
@@ -142,9 +176,9 @@ INLINE void add_run(enum order order, uint32_t dtype, uint32_t quads, uint32_t i
     add_strip(order, dtype, quads, inputs, padded, 0, input[0], PADDED, sums);
 }
 
-// The scales of a quad's rows. Where rows are usual they share one.
-INLINE lanes scales_of_quad(bool usual, const float *const rows[QUAD], uint32_t block) {
-    if (usual) return lanes_fill(rows[0][block]);
+// The scales of a quad's rows; they may share one.
+INLINE lanes scales_of_quad(bool share, const float *const rows[QUAD], uint32_t block) {
+    if (share) return lanes_fill(rows[0][block]);
     f32x4 scales = {rows[0][block], rows[1][block], rows[2][block], rows[3][block]};
     return __builtin_shufflevector(scales, scales, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
 }

@@ -9,10 +9,11 @@
 //   f32 input, or F32 and F16 weights: a word is a column, and a lane does sum = fma(weight, input, sum);
 //   bf16 input and BF16, FP8, INT8 or INT4 weights: a word is a pair of columns, and a lane does
 //     sum = fma(odd weight, odd input, sum), then the same with the even ones. The whole product reads subnormals as
-//     zeros, and results that are subnormal after rounding become zeros, signs kept: this is what VDPBF16PS does.
+//     zeros, and results that are subnormal after rounding become zeros, signs kept: this is what VDPBF16PS does;
+//   INT8 input and INT8 weights: a word is four columns, and a lane's sum is a whole number, without rounding.
 // A run is filled up to a multiple of 16 words with +0 weights and +0 inputs. With scales, lane by lane
-// total = fma(sum, scale of the block, total), total starts at +0; without, the sums are the totals. The output is
-// (lane 0 + lane 2) + (lane 1 + lane 3).
+// total = fma(sum, scale of the block, total), total starts at +0; without, the sums are the totals. Where the input
+// has scales too, that of the block is the product of both. The output is (lane 0 + lane 2) + (lane 1 + lane 3).
 //
 // Other sums of a row of numbers have 16 lanes: lane l takes numbers l, l + 16, ..., and the lanes are added up as a
 // tree: l and l + 8, then l and l + 4, l + 2, l + 1.
@@ -41,7 +42,7 @@ enum {
     COHORT_F16 = 1,
     COHORT_BF16 = 2,
     COHORT_F8_E4M3 = 3,
-    COHORT_I8 = 4,  // a sign, then a magnitude of 7 bits
+    COHORT_I8 = 4,  // two's complement
     COHORT_I4 = 5,  // two's complement, two in a byte: the even column in the low half, the odd one in the high half
 };
 
@@ -60,12 +61,24 @@ typedef struct cohort_matrix {
     uint32_t row_phase, column_phase;
 } cohort_matrix;
 
-// Rows of activations [rows, columns of the matrix], f32 or bf16.
+// Columns that share a scale in a row of FP8 or INT8 activations.
+enum { COHORT_ROW_BLOCK = 128 };
+
+// A block of INT8 activations: column c is codes[c] * scale. Behind a row's last column stand zeros.
+typedef struct cohort_code_block {
+    int32_t starts[4];  // -128 * the sum of the codes that each lane multiplies: what is added where weights are + 128
+    float scale;
+    uint32_t unused[3];  // 0: every 16 codes lie in one line of the cache
+    int8_t codes[COHORT_ROW_BLOCK];  // -127 ... 127
+} cohort_code_block;
+
+// Rows of activations [rows, columns of the matrix]: f32, bf16, or code blocks. INT8 rows meet INT8 matrices alone,
+// whose blocks are COHORT_ROW_BLOCK columns wide and begin with the matrix.
 typedef struct cohort_rows {
     const void *values;
-    size_t stride;  // elements from one row to the next
+    size_t stride;  // elements from one row to the next; of INT8 a multiple of COHORT_ROW_BLOCK
     uint32_t count;
-    uint32_t dtype;  // COHORT_F32 or COHORT_BF16
+    uint32_t dtype;  // COHORT_F32, COHORT_BF16 or COHORT_I8
 } cohort_rows;
 
 // The latent cache of one sequence in one layer.
@@ -108,9 +121,6 @@ static inline size_t cohort_attention_scratch(uint32_t latent, uint32_t rope, ui
     const size_t columns = (latent + 63) / 64 * 64;
     return (COHORT_ATTENTION_BLOCK * (latent + rope + columns) + queries * (size_t)(COHORT_ATTENTION_BLOCK + 2)) * 4;
 }
-
-// Columns that share a scale in a row of FP8 activations.
-enum { COHORT_ROW_BLOCK = 128 };
 
 typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     const char *name;
@@ -158,6 +168,9 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     // to nearest even; what is not finite becomes NaN.
     void (*narrow_f8)(const float *values, uint32_t count, float *scales, uint8_t *codes);
     void (*widen_f8)(const float *scales, const uint8_t *codes, uint32_t count, float *output);
+
+    // A row as INT8 code blocks, quantized as `quantize` does.
+    void (*narrow_i8)(const float *values, uint32_t count, cohort_code_block *blocks);
 
     // One row of any dtype as f32: output[c] = matrix[row, c].
     void (*widen_row)(const cohort_matrix *matrix, uint32_t row, float *output);

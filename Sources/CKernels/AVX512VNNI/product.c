@@ -1,0 +1,5 @@
+#if defined(__x86_64__)
+#include "target.h"
+//
+#include "../Vector/product.h"
+#endif

@@ -33,10 +33,10 @@ package struct KernelBench {
         }
         for dtype in [WeightDType.f8e4m3, .int8, .int4, .bf16, .f16, .f32] {
             arena.fill(with: dtype)
-            for narrow in [true, false] {
+            for arithmetic in [dtype == .int8 ? KernelSet.Arithmetic.int8 : .bf16, .f32] {
                 for (rows, columns) in [(Self.hidden, Self.width), (Self.width, Self.hidden)] {
                     for inputRows in Self.inputRows {
-                        note(product(rows: rows, columns: columns, inputRows: inputRows, narrow: narrow))
+                        note(product(rows: rows, columns: columns, inputRows: inputRows, arithmetic))
                     }
                 }
                 limits.remeasure(processor, arena)
@@ -57,19 +57,19 @@ package struct KernelBench {
         MachineLimits.readBandwidth(processor, arena, seconds: Self.readSeconds).median
     }
 
-    private func product(rows: Int, columns: Int, inputRows: Int, narrow: Bool) -> KernelMeasurement {
-        let input = operand(rows: inputRows, columns: columns, narrow: narrow)
+    private func product(rows: Int, columns: Int, inputRows: Int, _ inputs: KernelSet.Arithmetic) -> KernelMeasurement {
+        let input = operand(rows: inputRows, columns: columns, inputs)
         let seconds = stopwatch.measure { number in
             processor.multiply(
                 input, by: arena.matrix(number, rows: rows, columns: columns), into: outputs.pointer)
         }
         let dtype = arena.dtype
         let scales = dtype == .int8 || dtype == .int4 ? rows * columns / HeldDType.groupColumns : 0
-        let values = inputRows * (columns * (narrow ? 2 : 4) + rows * 4)
+        let values = inputRows * (Self.byteCount(columns: columns, inputs) + rows * 4)
         return KernelMeasurement(
-            kernel: "product \(dtype.label) x \(narrow ? "bf16" : "f32")",
+            kernel: "product \(dtype.label) x \(inputs)",
             shape: "\(rows)x\(columns), \(inputRows) row\(inputRows == 1 ? "" : "s")",
-            arithmetic: narrow && dtype != .f16 && dtype != .f32 ? .bf16 : .f32,
+            arithmetic: dtype == .f16 || dtype == .f32 ? .f32 : inputs,
             bytes: Double(dtype.byteCount(rows * columns) + scales * 4 + values),
             operations: 2 * Double(rows) * Double(columns) * Double(inputRows), seconds: seconds.summary)
     }
@@ -144,15 +144,38 @@ package struct KernelBench {
             operations: Double(operations * values), seconds: seconds.summary)
     }
 
-    private func operand(rows: Int, columns: Int, narrow: Bool) -> Activations {
+    private func operand(rows: Int, columns: Int, _ arithmetic: KernelSet.Arithmetic) -> Activations {
         let count = rows * columns
+        let (place, made) = (UnsafeMutableRawPointer(inputs.pointer), UnsafeMutableRawPointer(outputs.pointer))
+        let size = Self.byteCount(columns: columns, arithmetic)
         for index in 0..<count { inputs.pointer[index] = Float(index % 61 - 30) / 32 }
-        guard narrow else { return Activations(.f32(inputs.pointer), rows: rows, columns: columns) }
-        let bf16 = UnsafeMutableRawPointer(outputs.pointer).assumingMemoryBound(to: UInt16.self)
-        processor.kernels.narrow(inputs.pointer, count: count, into: bf16)
-        let place = UnsafeMutableRawPointer(inputs.pointer)
-        place.copyMemory(from: bf16, byteCount: count * 2)
-        return Activations(.bf16(place.assumingMemoryBound(to: UInt16.self)), rows: rows, columns: columns)
+        for row in 0..<rows {
+            let values = inputs.pointer + row * columns
+            switch arithmetic {
+            case .f32: (made + row * size).copyMemory(from: values, byteCount: size)
+            case .bf16:
+                processor.kernels.narrow(
+                    values, count: columns, into: (made + row * size).assumingMemoryBound(to: UInt16.self))
+            case .int8: processor.kernels.narrow(values, count: columns, blocks: made + row * size)
+            }
+        }
+        place.copyMemory(from: made, byteCount: rows * size)
+        let values: Activations.Values =
+            switch arithmetic {
+            case .f32: .f32(inputs.pointer)
+            case .bf16: .bf16(place.assumingMemoryBound(to: UInt16.self))
+            case .int8: .int8(CodeRows(place, stride: size))
+            }
+        return Activations(values, rows: rows, columns: columns)
+    }
+
+    /// Bytes of a row of input.
+    private static func byteCount(columns: Int, _ arithmetic: KernelSet.Arithmetic) -> Int {
+        switch arithmetic {
+        case .f32: 4 * columns
+        case .bf16: 2 * columns
+        case .int8: CodeRows.byteCount(columns: columns)
+        }
     }
 
     static let inputRows = [1, 2, 4, 8, 16, 32, 128, 512]

@@ -1,16 +1,13 @@
+package import Kernels
+
 /// One kernel on one shape.
 package struct KernelMeasurement: Sendable, Encodable {
-    /// Which of the machine's two arithmetic limits holds for a kernel.
-    package enum Arithmetic: String, Sendable, Encodable {
-        case f32
-        case bf16
-    }
-
     /// "product fp8 x bf16"
     package let kernel: String
     /// "7168x2048, 8 rows"
     package let shape: String
-    package let arithmetic: Arithmetic
+    /// Which of the machine's arithmetic limits holds for it.
+    package let arithmetic: KernelSet.Arithmetic
     /// Bytes that must cross the memory bus once.
     package let bytes: Double
     /// Floating-point operations.
@@ -20,7 +17,7 @@ package struct KernelMeasurement: Sendable, Encodable {
     package var readBandwidth: Double?
 
     package init(
-        kernel: String, shape: String, arithmetic: Arithmetic, bytes: Double, operations: Double,
+        kernel: String, shape: String, arithmetic: KernelSet.Arithmetic, bytes: Double, operations: Double,
         seconds: Samples.Summary
     ) {
         self.kernel = kernel
@@ -47,10 +44,11 @@ package struct KernelMeasurement: Sendable, Encodable {
 
 extension MachineLimits {
     /// Operations per second.
-    package func peak(_ arithmetic: KernelMeasurement.Arithmetic) -> Double {
+    package func peak(_ arithmetic: KernelSet.Arithmetic) -> Double {
         switch arithmetic {
         case .f32: peakF32.median
         case .bf16: peakBF16.median
+        case .int8: peakInt8.median
         }
     }
 }

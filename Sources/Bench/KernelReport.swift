@@ -1,5 +1,6 @@
 internal import Cluster
 internal import Foundation
+internal import Kernels
 
 /// Kernels beside the limits of the machine that ran them, all measured in one run.
 package struct KernelReport: Sendable, Encodable {
@@ -48,7 +49,7 @@ package struct KernelReport: Sendable, Encodable {
         let gigabytesPerSecond: Double
         let bandwidthShare: Double
         let gigaflopsPerSecond: Double
-        let peak: KernelMeasurement.Arithmetic
+        let peak: KernelSet.Arithmetic
         let peakShare: Double
 
         init(measurement: KernelMeasurement, limits: MachineLimits) {
@@ -78,6 +79,7 @@ extension MachineLimits {
             return String(format: "%.1f (%.1f..%.1f)", summary.median / 1e9, summary.p10 / 1e9, summary.p90 / 1e9)
         }
         return "\(threads) threads, \(kernelSet): reads \(span(readBandwidth)) GB/s, "
-            + "f32 peak \(span(peakF32)) GFLOP/s, bf16 peak \(span(peakBF16)) GFLOP/s"
+            + "f32 peak \(span(peakF32)) GFLOP/s, bf16 peak \(span(peakBF16)) GFLOP/s, "
+            + "int8 peak \(span(peakInt8)) GFLOP/s"
     }
 }

@@ -9,23 +9,26 @@ package struct MachineLimits: Sendable {
     /// Floating-point operations per second, two for each multiply-add.
     package private(set) var peakF32: Samples
     package private(set) var peakBF16: Samples
+    package private(set) var peakInt8: Samples
 
     package init(
-        threads: Int, kernelSet: String, readBandwidth: Samples, peakF32: Samples, peakBF16: Samples
+        threads: Int, kernelSet: String, readBandwidth: Samples, peakF32: Samples, peakBF16: Samples,
+        peakInt8: Samples
     ) {
         self.threads = threads
         self.kernelSet = kernelSet
         self.readBandwidth = readBandwidth
         self.peakF32 = peakF32
         self.peakBF16 = peakBF16
+        self.peakInt8 = peakInt8
     }
 
     /// Measures them in a second or so.
     init(of processor: Processor, _ arena: Arena) {
         self.init(
             threads: processor.team.threads, kernelSet: processor.kernels.name,
-            readBandwidth: Self.readBandwidth(processor, arena), peakF32: Self.peak(processor, narrow: false),
-            peakBF16: Self.peak(processor, narrow: true))
+            readBandwidth: Self.readBandwidth(processor, arena), peakF32: Self.peak(processor, .f32),
+            peakBF16: Self.peak(processor, .bf16), peakInt8: Self.peak(processor, .int8))
     }
 
     /// Measures them once more: on a shared machine they change from minute to minute.
@@ -34,6 +37,7 @@ package struct MachineLimits: Sendable {
         readBandwidth = readBandwidth + now.readBandwidth
         peakF32 = peakF32 + now.peakF32
         peakBF16 = peakBF16 + now.peakBF16
+        peakInt8 = peakInt8 + now.peakInt8
     }
 
     /// Bytes per second, of memory that nobody else reads meanwhile.
@@ -48,13 +52,13 @@ package struct MachineLimits: Sendable {
         }.mapped { Double(arena.byteCount) / $0 }
     }
 
-    private static func peak(_ processor: Processor, narrow: Bool) -> Samples {
-        let perRound = processor.kernels.multiplyOnes(rounds: 1, narrow: narrow).count
+    private static func peak(_ processor: Processor, _ arithmetic: KernelSet.Arithmetic) -> Samples {
+        let perRound = processor.kernels.multiplyOnes(rounds: 1, in: arithmetic).count
         let rounds = multiplyAddsOfPiece / max(perRound, 1)
         let pieces = processor.team.threads * piecesPerThread
         return Stopwatch(seconds: 0.2, mostRepetitions: 30).measure { _ in
             processor.team.forEach(pieces) { _ in
-                _ = processor.kernels.multiplyOnes(rounds: rounds, narrow: narrow)
+                _ = processor.kernels.multiplyOnes(rounds: rounds, in: arithmetic)
             }
         }.mapped { 2 * Double(pieces * rounds * perRound) / $0 }
     }
@@ -67,7 +71,7 @@ package struct MachineLimits: Sendable {
 
 extension MachineLimits: Encodable {
     private enum Key: CodingKey {
-        case threads, kernelSet, readBandwidth, peakF32, peakBF16
+        case threads, kernelSet, readBandwidth, peakF32, peakBF16, peakInt8
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -77,5 +81,6 @@ extension MachineLimits: Encodable {
         try container.encode(readBandwidth.summary, forKey: .readBandwidth)
         try container.encode(peakF32.summary, forKey: .peakF32)
         try container.encode(peakBF16.summary, forKey: .peakBF16)
+        try container.encode(peakInt8.summary, forKey: .peakInt8)
     }
 }

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Kernels
 
 /// Kernels under the roof that memory and arithmetic make: operations per second over operations per byte, both axes
 /// logarithmic.
@@ -10,7 +11,7 @@ package struct Roofline {
     package init(_ report: KernelReport) {
         self.report = report
         let measurements = report.measurements
-        let peaks = [report.limits.peakF32.median, report.limits.peakBF16.median]
+        let peaks = KernelSet.Arithmetic.allCases.map(report.limits.peak)
         x = LogAxis(
             covering: measurements.map(\.intensity) + peaks.map { $0 / report.limits.readBandwidth.median },
             start: Self.left, end: Self.right)
@@ -47,14 +48,16 @@ package struct Roofline {
     private func drawRoof(_ drawing: inout SVG) {
         let limits = report.limits
         let bandwidth = limits.readBandwidth.median
-        for (name, peak) in [("f32", limits.peakF32.median), ("bf16", limits.peakBF16.median)] {
+        for arithmetic in KernelSet.Arithmetic.allCases {
+            let peak = limits.peak(arithmetic)
             let level = y.place(peak / 1e9)
             drawing.line((x.place(peak / bandwidth), level), (x.end, level), colour: Self.roofColour, width: 2)
             drawing.write(
-                String(format: "%@ peak %.0f GFLOP/s", name, peak / 1e9), at: (x.end - 4, level - 6), anchor: .end,
+                String(format: "%@ peak %.0f GFLOP/s", arithmetic.rawValue, peak / 1e9), at: (x.end - 4, level - 6),
+                anchor: .end,
                 colour: Self.roofColour)
         }
-        let highest = max(limits.peakF32.median, limits.peakBF16.median)
+        let highest = KernelSet.Arithmetic.allCases.map(limits.peak).max() ?? 0
         let lowestIntensity = max(x.lowest, y.lowest * 1e9 / bandwidth)
         let foot = (x.place(lowestIntensity), y.place(lowestIntensity * bandwidth / 1e9))
         let ridge = (x.place(highest / bandwidth), y.place(highest / 1e9))

@@ -29,7 +29,8 @@
                                    float *scales);                                                                    \
     uint64_t cohort_##table##_read(const void *bytes, size_t byte_count);                                             \
     uint64_t cohort_##table##_peak_f32(uint64_t rounds, float *values);                                               \
-    uint64_t cohort_##table##_peak_bf16(uint64_t rounds, float *values);
+    uint64_t cohort_##table##_peak_bf16(uint64_t rounds, float *values);                                              \
+    uint64_t cohort_##table##_peak_i8(uint64_t rounds, float *values);
 
 #define COHORT_TABLE_OF(table)                                                                                        \
     {                                                                                                                 \
@@ -43,6 +44,7 @@
         .narrow_i8 = cohort_##table##_narrow_i8, .widen_row = cohort_##table##_widen_row,                             \
         .quantize = cohort_##table##_quantize, .read = cohort_##table##_read,                                         \
         .peak_f32 = cohort_##table##_peak_f32, .peak_bf16 = cohort_##table##_peak_bf16,                               \
+        .peak_i8 = cohort_##table##_peak_i8,                                                                          \
     }
 
 #if defined(__x86_64__)

@@ -14,21 +14,39 @@ extension KernelSet {
         return table.read(base, bytes.count)
     }
 
+    /// What products are multiplied in.
+    package enum Arithmetic: String, Sendable, CaseIterable, Encodable {
+        case f32
+        case bf16
+        case int8
+
+        /// A word of ones.
+        fileprivate var ones: UInt32 {
+            switch self {
+            case .f32: Float(1).bitPattern
+            case .bf16: 0x3f80_3f80
+            case .int8: 0x0101_0101
+            }
+        }
+    }
+
     /// Multiplies ones on registers alone.
-    /// - Parameter narrow: pairs of bf16 as products read them; else f32.
     /// - Returns: the multiply-adds done, and their sum, which is the same number as long as f32 holds it.
-    package func multiplyOnes(rounds: Int, narrow: Bool) -> (count: Int, sum: Float) {
+    package func multiplyOnes(rounds: Int, in arithmetic: Arithmetic) -> (count: Int, sum: Float) {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: Int(COHORT_PEAK_VALUES)) { values in
             guard let base = values.baseAddress else { return (0, 0) }
             let factors = 2 * Self.lanes
             values.initialize(repeating: 0)
-            for index in 0..<factors { values[index] = narrow ? Float(bitPattern: Self.pairOfOnes) : 1 }
-            let count = (narrow ? table.peak_bf16 : table.peak_f32)(UInt64(rounds), base)
-            return (Int(count), values[factors...].reduce(0, +))
+            for index in 0..<factors { values[index] = Float(bitPattern: arithmetic.ones) }
+            let sums = values[factors...]
+            switch arithmetic {
+            case .f32: return (Int(table.peak_f32(UInt64(rounds), base)), sums.reduce(0, +))
+            case .bf16: return (Int(table.peak_bf16(UInt64(rounds), base)), sums.reduce(0, +))
+            case .int8:
+                return (Int(table.peak_i8(UInt64(rounds), base)), sums.reduce(0) { $0 + Float($1.bitPattern) })
+            }
         }
     }
 
     private static let lanes = 16
-    /// Two ones in bf16.
-    private static let pairOfOnes: UInt32 = 0x3f80_3f80
 }

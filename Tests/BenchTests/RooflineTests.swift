@@ -6,7 +6,7 @@ import Testing
     private static func report() -> KernelReport {
         let limits = MachineLimits(
             threads: 2, kernelSet: "scalar", readBandwidth: Samples([50e9]), peakF32: Samples([100e9]),
-            peakBF16: Samples([400e9]))
+            peakBF16: Samples([400e9]), peakInt8: Samples([800e9]))
         let seconds = Samples([1e-3]).summary
         return KernelReport(
             limits: limits,

@@ -17,9 +17,9 @@ import Testing
     @Test("multiplying ones makes as many multiply-adds as it says", arguments: [0, 1, 3, 1000])
     func countsItsWork(rounds: Int) {
         for kernels in KernelSet.available() {
-            for narrow in [false, true] {
-                let (count, sum) = kernels.multiplyOnes(rounds: rounds, narrow: narrow)
-                #expect(Float(count) == sum, "\(kernels.name)")
+            for arithmetic in KernelSet.Arithmetic.allCases {
+                let (count, sum) = kernels.multiplyOnes(rounds: rounds, in: arithmetic)
+                #expect(Float(count) == sum, "\(kernels.name) \(arithmetic)")
                 #expect((count > 0) == (rounds > 0))
             }
         }

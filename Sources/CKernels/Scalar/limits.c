@@ -35,3 +35,15 @@ uint64_t cohort_scalar_peak_bf16(uint64_t rounds, float *values) {
         }
     return rounds * CHAINS * 2;
 }
+
+uint64_t cohort_scalar_peak_i8(uint64_t rounds, float *values) {
+    int8_t left[4 * CHAINS], right[4 * CHAINS];
+    int32_t sums[CHAINS];
+    __builtin_memcpy(left, values, sizeof left);
+    __builtin_memcpy(right, values + LANES, sizeof right);
+    __builtin_memcpy(sums, values + 2 * LANES, sizeof sums);
+    for (uint64_t round = 0; round < rounds; round++)
+        for (int i = 0; i < 4 * CHAINS; i++) sums[i / 4] += left[i] * right[i];
+    __builtin_memcpy(values + 2 * LANES, sums, sizeof sums);
+    return rounds * CHAINS * 4;
+}

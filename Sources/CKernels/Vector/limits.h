@@ -41,6 +41,10 @@ uint64_t NAME(peak_bf16)(uint64_t rounds, float *values) {
     PEAK(pairs_dot(sums[chain], left, right), 2 * LANES)
 }
 
+uint64_t NAME(peak_i8)(uint64_t rounds, float *values) {
+    PEAK(codes_dot(sums[chain], left, right), 4 * LANES)
+}
+
 #ifdef COHORT_TARGET
 #pragma clang attribute pop
 #endif

@@ -7,7 +7,7 @@
 // Products. A row's columns are runs: weights without scales are one run, those with scales have one for each block. A
 // run is a row of words, which 4 lanes take by turns; each lane has one f32 sum, which starts at +0:
 //   f32 input, or F32 and F16 weights: a word is a column, and a lane does sum = fma(weight, input, sum);
-//   bf16 input and BF16, FP8, INT8 or INT4 weights: a word is a pair of columns, and a lane does
+//   bf16 input and BF16, FP8 or INT4 weights: a word is a pair of columns, and a lane does
 //     sum = fma(odd weight, odd input, sum), then the same with the even ones. The whole product reads subnormals as
 //     zeros, and results that are subnormal after rounding become zeros, signs kept: this is what VDPBF16PS does;
 //   INT8 input and INT8 weights: a word is four columns, and a lane's sum is a whole number, without rounding.
@@ -72,8 +72,8 @@ typedef struct cohort_code_block {
     int8_t codes[COHORT_ROW_BLOCK];  // -127 ... 127
 } cohort_code_block;
 
-// Rows of activations [rows, columns of the matrix]: f32, bf16, or code blocks. INT8 rows meet INT8 matrices alone,
-// whose blocks are COHORT_ROW_BLOCK columns wide and begin with the matrix.
+// Rows of activations [rows, columns of the matrix]: f32, bf16, or code blocks. INT8 matrices meet f32 and code blocks,
+// which meet nothing else; for these they have blocks of COHORT_ROW_BLOCK columns, the first of which begins with them.
 typedef struct cohort_rows {
     const void *values;
     size_t stride;  // elements from one row to the next; of INT8 a multiple of COHORT_ROW_BLOCK
@@ -182,10 +182,12 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     uint64_t (*read)(const void *bytes, size_t byte_count);
 
     // For measuring a machine: rounds of multiply-adds on registers alone. Of the COHORT_PEAK_VALUES values the first
-    // 16 words and the next 16 are the factors (f32, or pairs of bf16), the others are sums, as many as the
-    // instruction set keeps in registers, to which the products are added. Returns how many multiply-adds it did.
+    // 16 words and the next 16 are the factors (f32, pairs of bf16, or four INT8 as products read them), the others are
+    // sums (of INT8 whole numbers), as many as the instruction set keeps in registers, to which the products are added.
+    // Returns how many multiply-adds it did.
     uint64_t (*peak_f32)(uint64_t rounds, float *values);
     uint64_t (*peak_bf16)(uint64_t rounds, float *values);
+    uint64_t (*peak_i8)(uint64_t rounds, float *values);
 } cohort_kernels;
 
 // The tables this machine can run, best first, the scalar twin last. Returns how many were written.

@@ -14,6 +14,10 @@ package final class GroupedFeedForward {
     private let gates: AlignedBuffer<Float>
     private let ups: AlignedBuffer<Float>
     private let narrowGates: AlignedBuffer<UInt16>
+    /// For INT8 experts: the rows of the input, those of the pairs, and the inner rows.
+    private let inputCodes: AlignedBuffer<UInt8>
+    private let pairCodes: AlignedBuffer<UInt8>
+    private let gateCodes: AlignedBuffer<UInt8>
     private let outputs: AlignedBuffer<Float>
     private var groups: [Group] = []
     /// The pairs, by slice.
@@ -33,7 +37,7 @@ package final class GroupedFeedForward {
         let input: Activations
     }
 
-    /// A block of one matrix's rows for one group.
+    /// A block of one matrix's rows, or of its input's, for one group.
     private struct Item {
         let group: Int
         let rows: Range<Int>
@@ -58,6 +62,10 @@ package final class GroupedFeedForward {
         gates = AlignedBuffer(count: maximumPairs * width)
         ups = AlignedBuffer(count: maximumPairs * width)
         narrowGates = AlignedBuffer(count: isFast ? maximumPairs * width : 0)
+        let codes = isFast ? CodeRows.byteCount(columns: hiddenSize) : 0
+        inputCodes = AlignedBuffer(count: maximumRows * codes)
+        pairCodes = AlignedBuffer(count: maximumPairs * codes)
+        gateCodes = AlignedBuffer(count: isFast ? maximumPairs * CodeRows.byteCount(columns: width) : 0)
         outputs = AlignedBuffer(count: maximumPairs * hiddenSize)
         order.reserveCapacity(maximumPairs)
     }
@@ -85,9 +93,11 @@ package final class GroupedFeedForward {
         let input = decoder.decode(input, count: rowCount)
         sort(pairs, sliceCount: shard.sliceCount)
         withExtendedLifetime(shard) {
-            group(pairs, shard, layer, input)
-            gather(pairs, input)
+            let forms = group(pairs, shard, layer, input)
+            if forms.contains(.int8) { encode(input, count: rowCount) }
+            gather(pairs, input, forms)
             gateAndUp()
+            encodeGates()
             down(answers)
         }
     }
@@ -109,7 +119,11 @@ package final class GroupedFeedForward {
         }
     }
 
-    private func group(_ pairs: [Pair], _ shard: ExpertShard, _ layer: Int, _ input: UnsafeRawPointer) {
+    /// - Returns: what the experts read the input as, if not as f32.
+    private func group(
+        _ pairs: [Pair], _ shard: ExpertShard, _ layer: Int, _ input: UnsafeRawPointer
+    ) -> RowForms {
+        var forms: RowForms = []
         groups.removeAll(keepingCapacity: true)
         gathered.removeAll(keepingCapacity: true)
         let experts = shard.experts(of: layer)
@@ -118,44 +132,74 @@ package final class GroupedFeedForward {
             let pair = pairs[Int(order[first])]
             // `sort` left each start at the end of its slice.
             let count = Int(starts[pair.slice]) - first
-            let inPlace = count == 1 ? row(pair.row, of: input) : nil
-            if inPlace == nil { gathered.append(contentsOf: Int32(first)..<Int32(first + count)) }
+            if count > 1 { gathered.append(contentsOf: Int32(first)..<Int32(first + count)) }
             guard let expert = experts[pair.slice] else { preconditionFailure("the expert is not held here") }
+            let own = expert.gate.inputForms.union(expert.up.inputForms)
+            forms.formUnion(own)
             groups.append(
                 Group(
                     expert: expert, first: first, count: count,
-                    input: inPlace
-                        ?? rows(from: first, count: count, wide: inputs, narrow: narrowInputs, columns: hiddenSize)))
+                    input: count > 1
+                        ? rows(
+                            own, from: first, count: count, wide: inputs, narrow: narrowInputs, codes: pairCodes,
+                            columns: hiddenSize, stride: hiddenSize) : row(pair.row, of: input, own)))
             first += count
         }
+        return processor.compute == .fast ? forms : []
     }
 
     /// A row of the input where it stands.
-    private func row(_ row: Int, of input: UnsafeRawPointer) -> Activations {
+    private func row(_ row: Int, of input: UnsafeRawPointer, _ forms: RowForms) -> Activations {
         switch processor.compute {
         case .fast:
             Activations(
-                .bf16(input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize), rows: 1, columns: hiddenSize)
+                forms, bf16: input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize,
+                codes: codeRows(inputCodes, columns: hiddenSize, from: row), rows: 1, columns: hiddenSize)
         case .f32:
             Activations(
                 .f32(input.assumingMemoryBound(to: Float.self) + row * hiddenSize), rows: 1, columns: hiddenSize)
         }
     }
 
-    /// Brings the rows of each group together.
-    private func gather(_ pairs: [Pair], _ input: UnsafeRawPointer) {
-        let hiddenSize = hiddenSize
-        processor.forEachBlock(of: gathered.count, columns: hiddenSize) { block in
-            for position in gathered[block].lazy.map(Int.init) {
-                bring(pairs[Int(order[position])].row, of: input, to: position)
+    private func codeRows(_ buffer: AlignedBuffer<UInt8>, columns: Int, from first: Int) -> CodeRows {
+        let size = CodeRows.byteCount(columns: columns)
+        return CodeRows(buffer.pointer + first * size, stride: size)
+    }
+
+    /// Makes codes of all rows of the input, once for all their experts.
+    private func encode(_ input: UnsafeRawPointer, count: Int) {
+        let (hiddenSize, size) = (hiddenSize, CodeRows.byteCount(columns: hiddenSize))
+        let input = input.assumingMemoryBound(to: UInt16.self)
+        processor.forEachBlock(of: count, columns: hiddenSize) { block in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: hiddenSize) { values in
+                guard let values = values.baseAddress else { return }
+                for row in block {
+                    processor.kernels.widen(input + row * hiddenSize, count: hiddenSize, into: values)
+                    processor.kernels.narrow(values, count: hiddenSize, blocks: inputCodes.pointer + row * size)
+                }
             }
         }
     }
 
-    private func bring(_ row: Int, of input: UnsafeRawPointer, to position: Int) {
+    /// Brings the rows of each group together.
+    private func gather(_ pairs: [Pair], _ input: UnsafeRawPointer, _ forms: RowForms) {
+        let hiddenSize = hiddenSize
+        processor.forEachBlock(of: gathered.count, columns: hiddenSize) { block in
+            for position in gathered[block].lazy.map(Int.init) {
+                bring(pairs[Int(order[position])].row, of: input, to: position, forms)
+            }
+        }
+    }
+
+    private func bring(_ row: Int, of input: UnsafeRawPointer, to position: Int, _ forms: RowForms) {
         let offset = position * hiddenSize
+        if forms.contains(.int8) {
+            let size = CodeRows.byteCount(columns: hiddenSize)
+            (pairCodes.pointer + position * size).update(from: inputCodes.pointer + row * size, count: size)
+        }
         switch processor.compute {
         case .fast:
+            guard forms.contains(.bf16) else { return }
             let source = input.assumingMemoryBound(to: UInt16.self) + row * hiddenSize
             (narrowInputs.pointer + offset).update(from: source, count: hiddenSize)
         case .f32:
@@ -180,11 +224,32 @@ package final class GroupedFeedForward {
                 let offset = row * width + item.rows.lowerBound
                 processor.kernels.swiglu(
                     gate: gate + offset, up: up + offset, count: item.rows.count, into: gate + offset)
-                if processor.compute == .fast {
+                if processor.compute == .fast, group.expert.down.inputForms.contains(.bf16) {
                     processor.kernels.narrow(
                         gate + offset, count: item.rows.count,
                         into: narrowGates.pointer + group.first * width + offset)
                 }
+            }
+        }
+    }
+
+    /// Makes codes of the inner rows: not before all of a row's columns are there.
+    private func encodeGates() {
+        guard processor.compute == .fast else { return }
+        items.removeAll(keepingCapacity: true)
+        let rowsPerItem = max(1, Self.codesPerItem / max(1, width))
+        for (index, group) in groups.enumerated() where group.expert.down.inputForms.contains(.int8) {
+            for first in stride(from: 0, to: group.count, by: rowsPerItem) {
+                items.append(Item(group: index, rows: first..<min(first + rowsPerItem, group.count)))
+            }
+        }
+        let size = CodeRows.byteCount(columns: width)
+        processor.team.forEach(items.count) { index in
+            let group = groups[items[index].group]
+            for row in items[index].rows {
+                processor.kernels.narrow(
+                    gates.pointer + (group.first + row) * width, count: group.expert.down.columns,
+                    blocks: gateCodes.pointer + (group.first + row) * size)
             }
         }
     }
@@ -194,11 +259,12 @@ package final class GroupedFeedForward {
         processor.team.forEach(items.count) { index in
             let item = items[index]
             let group = groups[item.group]
-            let input = rows(from: group.first, count: group.count, wide: gates, narrow: narrowGates, columns: width)
+            let matrix = group.expert.down
+            let input = rows(
+                matrix.inputForms, from: group.first, count: group.count, wide: gates, narrow: narrowGates,
+                codes: gateCodes, columns: matrix.columns, stride: width)
             let output = outputs.pointer + group.first * hiddenSize + item.rows.lowerBound
-            processor.kernels.product(
-                group.expert.down, rows: item.rows, input.slice(columns: 0..<group.expert.down.columns), into: output,
-                stride: hiddenSize)
+            processor.kernels.product(matrix, rows: item.rows, input, into: output, stride: hiddenSize)
             for row in 0..<group.count {
                 let offset = Int(order[group.first + row]) * hiddenSize + item.rows.lowerBound
                 store(output + row * hiddenSize, count: item.rows.count, in: answers, at: offset)
@@ -220,11 +286,16 @@ package final class GroupedFeedForward {
     }
 
     private func rows(
-        from first: Int, count: Int, wide: AlignedBuffer<Float>, narrow: AlignedBuffer<UInt16>, columns: Int
+        _ forms: RowForms, from first: Int, count: Int, wide: AlignedBuffer<Float>, narrow: AlignedBuffer<UInt16>,
+        codes: AlignedBuffer<UInt8>, columns: Int, stride: Int
     ) -> Activations {
         switch processor.compute {
-        case .f32: Activations(.f32(wide.pointer + first * columns), rows: count, columns: columns)
-        case .fast: Activations(.bf16(narrow.pointer + first * columns), rows: count, columns: columns)
+        case .f32:
+            Activations(.f32(wide.pointer + first * stride), rows: count, columns: columns, stride: stride)
+        case .fast:
+            Activations(
+                forms, bf16: narrow.pointer + first * stride, codes: codeRows(codes, columns: stride, from: first),
+                rows: count, columns: columns, stride: stride)
         }
     }
 
@@ -244,6 +315,8 @@ package final class GroupedFeedForward {
 
     /// Enough items that a slow thread holds nobody up, few enough that handing them out costs nothing.
     private static let itemsPerThread = 4
+    /// Values of inner rows that a thread makes codes of at a time.
+    private static let codesPerItem = 16384
     /// What a thread reads in some 25 microseconds: longer items leave threads with nothing to do at a loop's end.
     private static let mostWeights = 1 << 19
     /// Below this an item's start costs more than its work.

@@ -37,16 +37,27 @@ package struct Activations {
         precondition(
             columnRange.lowerBound >= 0 && columnRange.upperBound <= columns, "columns outside the activations")
         let offset = rowRange.lowerBound * stride + columnRange.lowerBound
-        let moved: Values =
-            switch values {
-            case .f32(let pointer): .f32(pointer + offset)
-            case .bf16(let pointer): .bf16(pointer + offset)
-            case .int8(let codes): .int8(codes.dropping(rowRange.lowerBound))
-            case .bf16AndInt8(let pointer, let codes):
-                .bf16AndInt8(pointer + offset, codes.dropping(rowRange.lowerBound))
-            }
         precondition(!hasCodes || columnRange == 0..<columns, "columns of codes share their blocks")
-        return Activations(moved, rows: rowRange.count, columns: columnRange.count, stride: stride)
+        return Activations(
+            moved(offset) { $0.rows(from: rowRange.lowerBound) }, rows: rowRange.count, columns: columnRange.count,
+            stride: stride)
+    }
+
+    /// A view of every `step`th row from one on.
+    package func rows(from first: Int, by step: Int) -> Activations {
+        precondition(first >= 0 && first < step && rows.isMultiple(of: step), "rows outside the activations")
+        return Activations(
+            moved(first * stride) { $0.rows(from: first, by: step) }, rows: rows / step, columns: columns,
+            stride: step * stride)
+    }
+
+    private func moved(_ offset: Int, _ move: (CodeRows) -> CodeRows) -> Values {
+        switch values {
+        case .f32(let pointer): .f32(pointer + offset)
+        case .bf16(let pointer): .bf16(pointer + offset)
+        case .int8(let codes): .int8(move(codes))
+        case .bf16AndInt8(let pointer, let codes): .bf16AndInt8(pointer + offset, move(codes))
+        }
     }
 
     private var hasCodes: Bool {

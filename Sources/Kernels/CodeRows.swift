@@ -15,8 +15,10 @@ package struct CodeRows {
         self.stride = stride
     }
 
-    /// The rows from one on.
-    func dropping(_ rows: Int) -> CodeRows { CodeRows(blocks + rows * stride, stride: stride) }
+    /// Every so many of the rows from one on.
+    func rows(from first: Int, by step: Int = 1) -> CodeRows {
+        CodeRows(blocks + first * stride, stride: step * stride)
+    }
 
     /// Bytes of a row; what its last block has no columns for is filled up.
     package static func byteCount(columns: Int) -> Int {

@@ -142,7 +142,9 @@ extension Activations {
         case .bf16AndInt8(_, let codes) where matrix.isInt8, .int8(let codes):
             precondition(matrix.takesCodes, "codes are multiplied by INT8 of the same blocks")
             return codes.table(rows: rows)
-        case .bf16(let pointer), .bf16AndInt8(let pointer, _): return rows(pointer, COHORT_BF16)
+        case .bf16(let pointer), .bf16AndInt8(let pointer, _):
+            precondition(!matrix.isInt8, "INT8 is multiplied by codes or f32")
+            return rows(pointer, COHORT_BF16)
         }
     }
 

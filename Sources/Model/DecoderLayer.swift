@@ -7,6 +7,14 @@ package struct DecoderLayer {
     private enum FeedForwardKind {
         case dense(FeedForward)
         case mixture(Router, shared: FeedForward?)
+
+        /// What reads the normed rows, but for the router and the experts.
+        var inputForms: RowForms {
+            switch self {
+            case .dense(let dense): dense.inputForms
+            case .mixture(_, let shared): shared?.inputForms ?? []
+            }
+        }
     }
 
     package let index: Int
@@ -54,10 +62,13 @@ package struct DecoderLayer {
             workspace.residual.pointer, workspace.normed.pointer, workspace.branch.pointer
         )
         let operand = workspace.hiddenOperand
-        attentionNorm.apply(residual, rows: rows, into: normed, operand, processor)
-        let input = operand.loaded(normed, rows: rows, columns: hiddenSize, processor)
-        attention.forward(input, batch: batch, rotary: rotary, workspace, into: branch)
-        feedForwardNorm.apply(residual, adding: branch, rows: rows, into: normed, operand, processor)
+        let forms = (attention: attention.inputForms, feedForward: feedForward.inputForms)
+        attentionNorm.apply(residual, rows: rows, into: normed, operand, for: forms.attention, processor)
+        let hidden = operand.loaded(normed, rows: rows, columns: hiddenSize, for: forms.attention)
+        attention.forward(hidden, batch: batch, rotary: rotary, workspace, into: branch)
+        feedForwardNorm.apply(
+            residual, adding: branch, rows: rows, into: normed, operand, for: forms.feedForward, processor)
+        let input = operand.loaded(normed, rows: rows, columns: hiddenSize, for: forms.feedForward)
         switch feedForward {
         case .dense(let dense):
             dense.forward(input, workspace, into: branch)

@@ -73,7 +73,7 @@ package final class DecoderModel {
         _ hidden: UnsafePointer<Float>, rows: Int, _ workspace: Workspace, into logits: UnsafeMutablePointer<Float>
     ) {
         let operand = workspace.hiddenOperand.load(
-            hidden, rows: rows, columns: config.hiddenSize, workspace.processor)
+            hidden, rows: rows, columns: config.hiddenSize, for: head.inputForms, workspace.processor)
         workspace.processor.multiply(operand, by: head, into: logits)
     }
 

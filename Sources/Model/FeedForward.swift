@@ -14,10 +14,14 @@ struct FeedForward {
         down = try weights.matrix(names.down, rows: hidden, columns: width, .down)
     }
 
+    /// What `forward` reads its input as.
+    var inputForms: RowForms { gate.inputForms.union(up.inputForms) }
+
     /// output [rows, hidden] = down(silu(gate(input)) * up(input)).
     func forward(_ input: Activations, _ workspace: Workspace, into output: UnsafeMutablePointer<Float>) {
         let processor = workspace.processor
         let (gates, ups) = (workspace.gates.pointer, workspace.ups.pointer)
+        let forms = down.inputForms
         let matrices = (gate: gate.unowned, up: up.unowned)
         processor.forEachBlock(of: gate, inputRows: input.rows) { block in
             let first = block.lowerBound
@@ -27,10 +31,11 @@ struct FeedForward {
                 let offset = row * gate.rows + first
                 let values = gates + offset
                 processor.kernels.swiglu(gate: values, up: ups + offset, count: block.count, into: values)
-                workspace.gateOperand.take(values, count: block.count, at: offset, processor)
+                workspace.gateOperand.take(values, count: block.count, at: offset, for: forms, processor.kernels)
             }
         }
-        let operand = workspace.gateOperand.loaded(gates, rows: input.rows, columns: gate.rows, processor)
+        workspace.gateOperand.encode(gates, rows: input.rows, columns: gate.rows, for: forms, processor)
+        let operand = workspace.gateOperand.loaded(gates, rows: input.rows, columns: gate.rows, for: forms)
         processor.multiply(operand, by: down, into: output)
     }
 }

@@ -58,7 +58,7 @@ struct LatentAttention {
             attend(first..<min(first + workspace.reader.maximumRows, rows), batch, rotary, workspace)
         }
         let heads = workspace.headsOperand.load(
-            workspace.headOutputs.pointer, rows: rows, columns: output.columns, processor)
+            workspace.headOutputs.pointer, rows: rows, columns: output.columns, for: output.inputForms, processor)
         processor.multiply(heads, by: output, into: result)
     }
 
@@ -81,7 +81,8 @@ struct LatentAttention {
             let ranks = workspace.queryRanks.pointer
             processor.multiply(input, by: (down, latentDown), into: (ranks, workspace.latents.pointer))
             norm.apply(ranks, rows: input.rows, into: ranks, processor)
-            let operand = workspace.rankOperand.load(ranks, rows: input.rows, columns: down.rows, processor)
+            let operand = workspace.rankOperand.load(
+                ranks, rows: input.rows, columns: down.rows, for: up.inputForms, processor)
             processor.multiply(operand, by: up, into: queries)
         }
         processor.team.forEach(input.rows) { row in
@@ -118,9 +119,11 @@ struct LatentAttention {
         }
         let (latents, rank) = (workspace.reader.latents, config.latentRank)
         workspace.reader.read(workspace.runs, workspace.processor) { queries in
-            let first = queries.lowerBound * rank
-            workspace.latentOperand.take(
-                latents + first, count: queries.count * rank, at: first, workspace.processor)
+            for query in queries {
+                workspace.latentOperand.take(
+                    row: query, latents + query * rank, columns: rank, for: values[0].inputForms,
+                    workspace.processor.kernels)
+            }
         }
         project(tile, workspace)
     }
@@ -129,18 +132,21 @@ struct LatentAttention {
     private func absorb(_ tile: Range<Int>, _ workspace: Workspace) {
         let width = config.headCount * queryWidth
         let queries = workspace.queries.pointer + tile.lowerBound * width
-        let operand = workspace.queryOperand.load(queries, rows: tile.count, columns: width, workspace.processor)
+        let operand = workspace.queryOperand.load(
+            queries, rows: tile.count * config.headCount, columns: config.nopeDimension, stride: queryWidth,
+            for: keys[0].inputForms, workspace.processor)
         let (stride, rank) = (config.headCount * config.latentRank, config.latentRank)
         workspace.processor.team.forEach(config.headCount) { head in
-            let nope = head * queryWidth..<head * queryWidth + config.nopeDimension
+            let rope = head * queryWidth + config.nopeDimension
             let latents = workspace.reader.latents + head * rank
             workspace.processor.kernels.product(
-                keys[head], rows: 0..<rank, operand.slice(columns: nope), into: latents, stride: stride)
+                keys[head], rows: 0..<rank, operand.rows(from: head, by: config.headCount), into: latents,
+                stride: stride)
             for row in 0..<tile.count {
                 let first = (row * config.headCount + head) * cacheWidth
                 put(latents + row * stride, count: rank, in: workspace.reader.queries, at: first, workspace)
                 put(
-                    queries + row * width + nope.upperBound, count: config.ropeDimension,
+                    queries + row * width + rope, count: config.ropeDimension,
                     in: workspace.reader.queries, at: first + rank, workspace)
             }
         }
@@ -162,16 +168,23 @@ struct LatentAttention {
 
     /// workspace.headOutputs of the tile: each head's summed latents through its value matrix.
     private func project(_ tile: Range<Int>, _ workspace: Workspace) {
-        let width = config.headCount * config.latentRank
         let operand = workspace.latentOperand.loaded(
-            workspace.reader.latents, rows: tile.count, columns: width, workspace.processor)
+            workspace.reader.latents, rows: tile.count * config.headCount, columns: config.latentRank,
+            for: values[0].inputForms)
         let stride = config.headCount * config.valueDimension
         workspace.processor.team.forEach(config.headCount) { head in
-            let latent = head * config.latentRank..<(head + 1) * config.latentRank
             workspace.processor.kernels.product(
-                values[head], rows: 0..<config.valueDimension, operand.slice(columns: latent),
+                values[head], rows: 0..<config.valueDimension, operand.rows(from: head, by: config.headCount),
                 into: workspace.headOutputs.pointer + tile.lowerBound * stride + head * config.valueDimension,
                 stride: stride)
+        }
+    }
+
+    /// What `forward` reads its input as.
+    var inputForms: RowForms {
+        switch query {
+        case .whole(let matrix): matrix.inputForms.union(latentDown.inputForms)
+        case .lowRank(let down, _, _): down.inputForms.union(latentDown.inputForms)
         }
     }
 

@@ -1,41 +1,77 @@
 internal import Kernels
 
-/// Room for rows on their way into a product: rounded to bf16 where the arithmetic is `fast`, as they are where it is
-/// f32.
+/// Room for rows on their way into a product: in the forms that its matrices read where the arithmetic is `fast`, as
+/// they are where it is f32.
 final class Operand {
+    private let compute: Compute
     private let narrow: AlignedBuffer<UInt16>
+    private let blocks: AlignedBuffer<UInt8>
 
-    init(count: Int, compute: Compute) {
-        narrow = AlignedBuffer(count: compute == .fast ? count : 0)
+    init(rows: Int, columns: Int, compute: Compute) {
+        let rows = compute == .fast ? rows : 0
+        self.compute = compute
+        narrow = AlignedBuffer(count: rows * columns)
+        blocks = AlignedBuffer(count: rows * CodeRows.byteCount(columns: columns))
     }
 
-    /// - Parameter values: [rows, columns] f32, `stride` elements from row to row; stays in use while the result is.
+    /// - Parameters:
+    ///   - values: [rows, columns] f32, `stride` elements from row to row; stays in use while the result is.
+    ///   - forms: what the matrices are multiplied by.
     func load(
-        _ values: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int? = nil, _ processor: Processor
+        _ values: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int? = nil, for forms: RowForms,
+        _ processor: Processor
     ) -> Activations {
         let stride = stride ?? columns
-        guard processor.compute == .fast else {
-            return Activations(.f32(values), rows: rows, columns: columns, stride: stride)
+        if compute == .fast {
+            processor.forEachBlock(of: rows, columns: columns) { block in
+                for row in block {
+                    take(row: row, values + row * stride, columns: columns, for: forms, processor.kernels)
+                }
+            }
         }
-        processor.team.forEach(rows) { row in
-            take(values + row * stride, count: columns, at: row * columns, processor)
-        }
-        return loaded(values, rows: rows, columns: columns, processor)
+        return loaded(values, rows: rows, columns: columns, stride: stride, for: forms)
     }
 
-    /// Takes in some values, for `loaded` to give out: `offset` elements from the first, rows without gaps.
-    func take(_ values: UnsafePointer<Float>, count: Int, at offset: Int, _ processor: Processor) {
-        guard processor.compute == .fast else { return }
+    /// Takes in one row, for `loaded` to give out.
+    func take(
+        row: Int, _ values: UnsafePointer<Float>, columns: Int, for forms: RowForms, _ kernels: KernelSet
+    ) {
+        take(values, count: columns, at: row * columns, for: forms, kernels)
+        guard compute == .fast, forms.contains(.int8) else { return }
+        let size = CodeRows.byteCount(columns: columns)
+        precondition((row + 1) * size <= blocks.count, "the operand has no room for these rows")
+        kernels.narrow(values, count: columns, blocks: blocks.pointer + row * size)
+    }
+
+    /// Takes in some values, `offset` elements from the first, rows without gaps. Codes want whole rows: see `encode`.
+    func take(
+        _ values: UnsafePointer<Float>, count: Int, at offset: Int, for forms: RowForms, _ kernels: KernelSet
+    ) {
+        guard compute == .fast, forms.contains(.bf16) else { return }
         precondition(offset + count <= narrow.count, "the operand has no room for these rows")
-        processor.kernels.narrow(values, count: count, into: narrow.pointer + offset)
+        kernels.narrow(values, count: count, into: narrow.pointer + offset)
     }
 
-    /// Rows of which every part has been taken in.
-    /// - Parameter values: [rows, columns] f32.
-    func loaded(_ values: UnsafePointer<Float>, rows: Int, columns: Int, _ processor: Processor) -> Activations {
-        switch processor.compute {
-        case .f32: Activations(.f32(values), rows: rows, columns: columns)
-        case .fast: Activations(.bf16(narrow.pointer), rows: rows, columns: columns)
+    /// Makes codes, where they are wanted, of rows of which all parts have been taken in.
+    func encode(
+        _ values: UnsafePointer<Float>, rows: Int, columns: Int, for forms: RowForms, _ processor: Processor
+    ) {
+        guard forms.contains(.int8) else { return }
+        _ = load(values, rows: rows, columns: columns, for: .int8, processor)
+    }
+
+    /// Rows that have been taken in.
+    /// - Parameter values: [rows, columns] f32, `stride` elements from row to row.
+    func loaded(
+        _ values: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int? = nil, for forms: RowForms
+    ) -> Activations {
+        switch compute {
+        case .f32: Activations(.f32(values), rows: rows, columns: columns, stride: stride)
+        case .fast:
+            Activations(
+                forms, bf16: narrow.pointer,
+                codes: CodeRows(blocks.pointer, stride: CodeRows.byteCount(columns: columns)), rows: rows,
+                columns: columns)
         }
     }
 }

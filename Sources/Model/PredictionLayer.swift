@@ -47,11 +47,12 @@ package struct PredictionLayer {
             embeddingNorm.apply(pair, into: pair, processor)
             hiddenNorm.apply(hidden + index * hiddenSize, into: pair + hiddenSize, processor)
         }
-        let operand = Operand(count: rows * 2 * hiddenSize, compute: processor.compute)
+        let operand = Operand(rows: rows, columns: 2 * hiddenSize, compute: processor.compute)
         withExtendedLifetime((pairs, operand)) {
             processor.multiply(
-                operand.load(pairs.pointer, rows: rows, columns: 2 * hiddenSize, processor), by: join,
-                into: workspace.residual.pointer)
+                operand.load(
+                    pairs.pointer, rows: rows, columns: 2 * hiddenSize, for: join.inputForms, processor),
+                by: join, into: workspace.residual.pointer)
         }
     }
 
@@ -60,7 +61,7 @@ package struct PredictionLayer {
         let normed = workspace.normed.pointer + row * hiddenSize
         headNorm.apply(workspace.residual.pointer + row * hiddenSize, into: normed, workspace.processor)
         let operand = workspace.hiddenOperand.load(
-            normed, rows: 1, columns: hiddenSize, workspace.processor)
+            normed, rows: 1, columns: hiddenSize, for: head.inputForms, workspace.processor)
         workspace.processor.multiply(operand, by: head, into: logits)
     }
 }

@@ -17,10 +17,11 @@ struct RMSNorm {
     /// The same, and takes each row into an operand while it is in the cache.
     /// - Parameters:
     ///   - branch: [rows, gain.count], added to the input first; nil: nothing is.
-    ///   - operand: its `loaded` rows are the output's.
+    ///   - operand: its `loaded` rows are the output's, in these forms.
     func apply(
         _ input: UnsafeMutablePointer<Float>, adding branch: UnsafePointer<Float>? = nil, rows: Int,
-        into output: UnsafeMutablePointer<Float>, _ operand: Operand, _ processor: Processor
+        into output: UnsafeMutablePointer<Float>, _ operand: Operand, for forms: RowForms,
+        _ processor: Processor
     ) {
         let count = gain.count
         processor.team.forEach(rows) { row in
@@ -29,7 +30,7 @@ struct RMSNorm {
                 processor.kernels.accumulate(branch + offset, weight: 1, count: count, into: input + offset)
             }
             apply(input + offset, into: output + offset, processor)
-            operand.take(output + offset, count: count, at: offset, processor)
+            operand.take(row: row, output + offset, columns: count, for: forms, processor.kernels)
         }
     }
 

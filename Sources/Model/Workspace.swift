@@ -43,31 +43,33 @@ package final class Workspace {
         residual = AlignedBuffer(count: hidden)
         normed = AlignedBuffer(count: hidden)
         branch = AlignedBuffer(count: hidden)
-        hiddenOperand = Operand(count: hidden, compute: compute)
+        hiddenOperand = Operand(rows: rows, columns: config.hiddenSize, compute: compute)
 
         let heads = config.headCount
         let queryWidth = heads * (config.nopeDimension + config.ropeDimension)
         let cacheWidth = config.latentRank + config.ropeDimension
         turns = AlignedBuffer(count: rows * config.ropeDimension)
         queryRanks = AlignedBuffer(count: rows * (config.queryRank ?? 0))
-        rankOperand = Operand(count: rows * (config.queryRank ?? 0), compute: compute)
+        rankOperand = Operand(rows: rows, columns: config.queryRank ?? 0, compute: compute)
         queries = AlignedBuffer(count: rows * queryWidth)
         latents = AlignedBuffer(count: rows * cacheWidth)
         headOutputs = AlignedBuffer(count: rows * heads * config.valueDimension)
-        headsOperand = Operand(count: rows * heads * config.valueDimension, compute: compute)
+        headsOperand = Operand(rows: rows, columns: heads * config.valueDimension, compute: compute)
 
         reader = LatentReader(
             maximumRows: rows, heads: heads, latent: config.latentRank, rope: config.ropeDimension,
             dtype: LatentCacheView.DType(compute))
-        queryOperand = Operand(count: reader.maximumRows * queryWidth, compute: compute)
-        latentOperand = Operand(count: reader.maximumRows * heads * config.latentRank, compute: compute)
+        queryOperand = Operand(
+            rows: reader.maximumRows * heads, columns: config.nopeDimension, compute: compute)
+        latentOperand = Operand(
+            rows: reader.maximumRows * heads, columns: config.latentRank, compute: compute)
 
         let width = max(
             config.denseLayerCount > 0 ? config.intermediateSize : 0,
             config.sharedIntermediateSize)
         gates = AlignedBuffer(count: rows * width)
         ups = AlignedBuffer(count: rows * width)
-        gateOperand = Operand(count: rows * width, compute: compute)
+        gateOperand = Operand(rows: rows, columns: width, compute: compute)
         routerScores = AlignedBuffer(count: 2 * rows * config.expertCount)
         routing = Routing(maximumTokens: rows, expertsPerToken: config.expertsPerToken)
     }

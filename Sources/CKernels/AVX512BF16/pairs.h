@@ -33,29 +33,20 @@ INLINE __m512i halves(const uint8_t *low, const uint8_t *high) {
 }
 
 // 32 codes of a byte of four rows: the first 16 of each row, then the others.
-INLINE void strip_of_bytes(uint32_t dtype, const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
+INLINE void strip_of_bytes(const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
     __m512i a = halves(rows[0] + offset, rows[1] + offset), b = halves(rows[2] + offset, rows[3] + offset);
     strip[0] = (lanes)_mm512_shuffle_i64x2(a, b, 0x88);
     strip[1] = (lanes)_mm512_shuffle_i64x2(a, b, 0xdd);
 }
 
-// Codes are a sign and seven bits; bf16 holds each of them exactly.
-INLINE void steps_of_bytes(uint32_t dtype, const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
+// bf16 holds each code's number exactly.
+INLINE void steps_of_bytes(const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
     __m512i codes = (__m512i)strip[half];
     __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(low_bytes), codes, _mm512_load_si512(low_bytes + 64));
     __m512i high = _mm512_permutex2var_epi8(_mm512_load_si512(high_bytes), codes, _mm512_load_si512(high_bytes + 64));
     high = _mm512_or_si512(high, _mm512_and_si512(codes, _mm512_set1_epi8((char)0x80)));
     *first = (lanes)_mm512_unpacklo_epi8(low, high);
     *second = (lanes)_mm512_unpackhi_epi8(low, high);
-}
-
-// 32 INT8 codes as pairs of bf16, which holds each of them exactly.
-INLINE lanes pairs_i8(const void *at) {
-    i16x16 codes;
-    __builtin_memcpy(&codes, at, sizeof codes);
-    u32x16 odd = (u32x16)__builtin_convertvector(codes >> 8, lanes);
-    u32x16 even = (u32x16)__builtin_convertvector((codes << 8) >> 8, lanes);
-    return (lanes)((odd & 0xffff0000u) | (even >> 16));
 }
 
 // 32 INT4 codes: four in each quarter of 64 bits, brought into words of their own and looked up by their low bits.

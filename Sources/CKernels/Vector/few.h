@@ -117,7 +117,6 @@ static void product_of_few(enum order order, const cohort_matrix *matrix, uint32
     CASE(ORDER_PAIRS, COHORT_F8_E4M3, true)
     CASE(ORDER_PAIRS, COHORT_F8_E4M3, false)
     CASE(ORDER_PAIRS, COHORT_BF16, false)
-    CASE(ORDER_PAIRS, COHORT_I8, false)
     CASE(ORDER_CODES, COHORT_I8, true)
     CASE(ORDER_CODES, COHORT_I8, false)
     CASE(ORDER_PAIRS, COHORT_I4, true)

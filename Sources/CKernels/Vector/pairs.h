@@ -17,15 +17,6 @@ INLINE lanes pairs_f8(const void *at) {
     return (lanes)((odd & 0xffff0000u) | (even >> 16));
 }
 
-// 32 INT8 codes as pairs of bf16, which holds each of them exactly.
-INLINE lanes pairs_i8(const void *at) {
-    i16x16 codes;
-    __builtin_memcpy(&codes, at, sizeof codes);
-    u32x16 odd = (u32x16)__builtin_convertvector(codes >> 8, lanes);
-    u32x16 even = (u32x16)__builtin_convertvector((codes << 8) >> 8, lanes);
-    return (lanes)((odd & 0xffff0000u) | (even >> 16));
-}
-
 // 32 INT4 codes likewise.
 INLINE lanes pairs_i4(const void *at) {
     i8x16 bytes;
@@ -37,13 +28,13 @@ INLINE lanes pairs_i4(const void *at) {
 }
 
 // 32 codes of a byte of four rows.
-INLINE void strip_of_bytes(uint32_t dtype, const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
+INLINE void strip_of_bytes(const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
     for (int r = 0; r < 4; r++)
         strip[r] = pairs_f8(rows[r] + offset);
     turn_quarters(strip);
 }
 
-INLINE void steps_of_bytes(uint32_t dtype, const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
+INLINE void steps_of_bytes(const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
     *first = strip[2 * half];
     *second = strip[2 * half + 1];
 }

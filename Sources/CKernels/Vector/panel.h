@@ -104,7 +104,6 @@ INLINE void widen_rows(struct panel *panel, enum order order, uint32_t dtype, co
 static void fill_panel(struct panel *panel, enum order order, uint32_t dtype, const struct panel_rows *rows) {
     if (order == ORDER_PAIRS) {
         if (dtype == COHORT_BF16) return widen_rows(panel, ORDER_PAIRS, COHORT_BF16, rows);
-        if (dtype == COHORT_I8) return widen_rows(panel, ORDER_PAIRS, COHORT_I8, rows);
         if (dtype == COHORT_I4) return widen_rows(panel, ORDER_PAIRS, COHORT_I4, rows);
         return widen_rows(panel, ORDER_PAIRS, COHORT_F8_E4M3, rows);
     }

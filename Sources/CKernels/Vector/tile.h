@@ -36,8 +36,7 @@ INLINE bool is_bytes(enum order order, uint32_t dtype) {
 // A strip of one row.
 INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
     if (order == ORDER_CODES) return codes_weights(at);
-    if (order == ORDER_PAIRS)
-        return dtype == COHORT_BF16 ? lanes_load(at) : dtype == COHORT_I8 ? pairs_i8(at) : pairs_i4(at);
+    if (order == ORDER_PAIRS) return dtype == COHORT_BF16 ? lanes_load(at) : pairs_i4(at);
     return dtype == COHORT_F32    ? lanes_load(at)
            : dtype == COHORT_F16  ? lanes_f16(at)
            : dtype == COHORT_BF16 ? lanes_bf16(at)
@@ -59,7 +58,7 @@ INLINE lanes load_weights_part(enum order order, uint32_t dtype, const void *at,
 // A strip of four rows, `offset` bytes behind their begin; codes of a byte may stay codes until they are used.
 INLINE void load_strip(enum order order, uint32_t dtype, const uint8_t *const rows[QUAD], size_t offset,
                        lanes strip[STRIP_STEPS]) {
-    if (is_bytes(order, dtype)) return strip_of_bytes(dtype, rows, offset, strip);
+    if (is_bytes(order, dtype)) return strip_of_bytes(rows, offset, strip);
     for (uint32_t r = 0; r < QUAD; r++) strip[r] = load_weights(order, dtype, rows[r] + offset);
     turn_quarters(strip);
 }
@@ -67,7 +66,7 @@ INLINE void load_strip(enum order order, uint32_t dtype, const uint8_t *const ro
 // Steps 2 * half and 2 * half + 1 of a strip.
 INLINE void steps_of(enum order order, uint32_t dtype, const lanes strip[STRIP_STEPS], uint32_t half, lanes *first,
                      lanes *second) {
-    if (is_bytes(order, dtype)) return steps_of_bytes(dtype, strip, half, first, second);
+    if (is_bytes(order, dtype)) return steps_of_bytes(strip, half, first, second);
     *first = strip[2 * half];
     *second = strip[2 * half + 1];
 }

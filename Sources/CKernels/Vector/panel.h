@@ -10,6 +10,12 @@ enum {
     PANEL_STEPS = PANEL_STRIPS * STRIP_STEPS,
     PANEL_INPUTS = 128,  // their totals are 32 KiB
 };
+
+// Of INT8 by INT8 more sums than these leave too few registers for what their blocks end with.
+INLINE uint32_t panel_tile_inputs(enum order order) {
+    return order == ORDER_CODES && PANEL_TILE_INPUTS > 4 ? 4 : PANEL_TILE_INPUTS;
+}
+
 _Static_assert(PANEL_ROWS == COHORT_PRODUCT_ROWS, "callers cut matrices into whole panels");
 _Static_assert(PANEL_QUADS % PANEL_TILE_QUADS == 0, "a panel is made of tiles");
 
@@ -185,7 +191,7 @@ INLINE void add_panel_inputs(enum order order, bool scaled, uint32_t inputs, con
     switch (inputs) {
 #define CASE(n)                                                                               \
     case n:                                                                                   \
-        if (n <= PANEL_TILE_INPUTS) add_panel_tile(order, scaled, n, panel, input, stride, totals); \
+        if (n <= panel_tile_inputs(order)) add_panel_tile(order, scaled, n, panel, input, stride, totals); \
         break;
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #undef CASE
@@ -217,7 +223,7 @@ static void multiply_many(enum order order, const cohort_matrix *matrix, uint32_
         fill_panel(&panel, order, matrix->dtype, &sources);
         uint32_t fetched = 0;
         for (uint32_t t = 0, n; t < count; t += n) {
-            n = tile_inputs(count - t, PANEL_TILE_INPUTS);
+            n = tile_inputs(count - t, panel_tile_inputs(order));
             uint32_t end = rows * (t + n) / count;
             prefetch_panel(order, matrix, first, fetched, end, run);
             fetched = end;

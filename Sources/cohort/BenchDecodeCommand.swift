@@ -48,7 +48,7 @@ struct BenchDecodeCommand: ParsableCommand {
     @Option(help: "Prompt tokens in one pass.")
     var prefillChunk = 512
 
-    @Option(help: "Arithmetic: f32, or fast (bf16 into products, f32 accumulation).")
+    @Option(help: "Arithmetic: f32, or fast (bf16 into products, INT8 where weights are; f32 accumulation).")
     var compute = Compute.fast
 
     @OptionGroup

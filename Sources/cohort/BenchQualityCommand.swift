@@ -55,7 +55,7 @@ struct BenchQualityCommand: ParsableCommand {
     @Option(help: "Of the sampling.")
     var seed: UInt64 = 1
 
-    @Option(help: "Arithmetic: f32, or fast (bf16 into products, f32 accumulation).")
+    @Option(help: "Arithmetic: f32, or fast (bf16 into products, INT8 where weights are; f32 accumulation).")
     var compute = Compute.fast
 
     @Option(help: "Cores to use. Default: all.")

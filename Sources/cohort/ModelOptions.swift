@@ -18,7 +18,7 @@ struct ModelOptions: ParsableArguments {
     @OptionGroup(title: "Weights")
     var weights: WeightOptions
 
-    @Option(help: "Arithmetic: f32, or fast (bf16 into products, f32 accumulation).")
+    @Option(help: "Arithmetic: f32, or fast (bf16 into products, INT8 where weights are; f32 accumulation).")
     var compute = Compute.fast
 
     @OptionGroup

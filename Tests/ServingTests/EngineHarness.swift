@@ -9,11 +9,13 @@ import TestSupport
 struct EngineHarness {
     let checkpoint: Checkpoint
     let compute: Compute
+    let held: HeldDTypes
     var threads = 2
 
-    init(_ fixture: Fixture, compute: Compute, threads: Int = 2) throws {
+    init(_ fixture: Fixture, compute: Compute, held: HeldDTypes = HeldDTypes(), threads: Int = 2) throws {
         checkpoint = try Checkpoint(folder: fixture.model)
         self.compute = compute
+        self.held = held
         self.threads = threads
     }
 
@@ -23,10 +25,14 @@ struct EngineHarness {
     ) throws -> Engine {
         let config = checkpoint.config
         let processor = Processor(threads: threads, compute: compute)
-        let model = try DecoderModel(from: checkpoint, predicts: true)
+        let model = try DecoderModel(from: checkpoint, predicts: true, as: held.dense)
         let layers = config.denseLayerCount..<config.layerCount + min(config.mtpLayerCount, 1)
+        let shard =
+            try held.expert.map {
+                try ExpertShard(allOf: checkpoint, layers: Array(layers), as: $0, team: processor.team)
+            } ?? ExpertShard(allOf: checkpoint, layers: Array(layers))
         let experts = LocalExperts(
-            shard: try ExpertShard(allOf: checkpoint, layers: Array(layers)), processor: processor,
+            shard: shard, processor: processor,
             hiddenSize: config.hiddenSize, expertsPerToken: config.expertsPerToken, maximumTokens: prefillChunk,
             exchange: .standard(for: compute))
         return Engine(

@@ -1,3 +1,4 @@
+import Checkpoint
 import Kernels
 import Serving
 import TestSupport
@@ -39,6 +40,24 @@ import Testing
         let whole = try harness.run([Self.request])[0]
         for chunk in [1, 2, 3, 5, 8, 12, 13] {
             expectSame(try harness.run([Self.request], prefillChunk: chunk)[0], whole, "chunks of \(chunk)")
+        }
+    }
+
+    @Test(
+        "with weights held as INT8, and as INT8 and INT4 that read the same rows, in company and in chunks",
+        arguments: Fixture.all, [HeldDType.int8, .int4])
+    func converted(_ fixture: Fixture, _ dense: HeldDType) throws {
+        for compute in Compute.allCases {
+            let held = HeldDTypes(expert: .int8, dense: dense)
+            let harness = try EngineHarness(fixture, compute: compute, held: held)
+            let whole = try harness.run([Self.request])[0]
+            let together = try harness.run(Self.others() + [Self.request], prefillChunk: 40)
+            expectSame(together[9], whole, "in company")
+            for chunk in [1, 5, 12] {
+                expectSame(try harness.run([Self.request], prefillChunk: chunk)[0], whole, "chunks of \(chunk)")
+            }
+            let threads = try EngineHarness(fixture, compute: compute, held: held, threads: 3)
+            expectSame(try threads.run([Self.request])[0], whole, "3 threads")
         }
     }
 

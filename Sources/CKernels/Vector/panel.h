@@ -144,29 +144,30 @@ INLINE const lanes *add_panel_run(enum order order, uint32_t inputs, uint32_t co
     return weights;
 }
 
-// totals[t][q] += input row t * panel quad (first + q) for a tile of input rows and quads.
+// totals[t][q] += input row t * panel quad (first + q) for a tile of input rows and quads. Where there are scales the
+// totals stay in memory: together with the sums they would not fit the registers.
 INLINE void add_panel(enum order order, bool scaled, bool usual, uint32_t inputs, const struct panel *panel,
                       uint32_t first, const uint8_t *input, size_t input_stride, lanes (*totals)[PANEL_QUADS]) {
     const lanes *weights = &panel->weights[0][first];
-    lanes kept[MOST_INPUTS][MOST_QUADS];
-    const bool begins = panel->runs[0].begin == 0;
+    lanes sums[MOST_INPUTS][MOST_QUADS];
     for (uint32_t t = 0; t < inputs; t++)
-        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) kept[t][q] = begins ? (lanes){0} : totals[t][first + q];
+        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) sums[t][q] = scaled ? (lanes){0} : totals[t][first + q];
     for (uint32_t i = 0; i < panel->run_count; i++) {
         const uint32_t columns = usual ? USUAL_COLUMNS : panel->runs[i].end - panel->runs[i].begin;
-        lanes sums[MOST_INPUTS][MOST_QUADS];
-        for (uint32_t t = 0; t < inputs; t++)
-            for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) sums[t][q] = scaled ? (lanes){0} : kept[t][q];
         weights = add_panel_run(
             order, inputs, columns, weights, input + panel->runs[i].begin * input_size(order), input_stride, sums);
+        if (!scaled) continue;
         for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) {
-            lanes scale = scaled ? panel->scales[i][first + q] : (lanes){0};
-            for (uint32_t t = 0; t < inputs; t++)
-                kept[t][q] = scaled ? lanes_fma(sums[t][q], scale, kept[t][q]) : sums[t][q];
+            const lanes scale = panel->scales[i][first + q];
+            for (uint32_t t = 0; t < inputs; t++) {
+                totals[t][first + q] = lanes_fma(sums[t][q], scale, totals[t][first + q]);
+                sums[t][q] = (lanes){0};
+            }
         }
     }
+    if (scaled) return;
     for (uint32_t t = 0; t < inputs; t++)
-        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) totals[t][first + q] = kept[t][q];
+        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) totals[t][first + q] = sums[t][q];
 }
 
 // The same for all quads of the panel.
@@ -209,6 +210,8 @@ static void multiply_many(enum order order, const cohort_matrix *matrix, uint32_
     const struct panel_rows sources = rows_of(matrix, first, rows);
     struct panel panel;
     lanes totals[PANEL_INPUTS][PANEL_QUADS];
+    for (uint32_t t = 0; t < count; t++)
+        for (uint32_t q = 0; q < PANEL_QUADS; q++) totals[t][q] = (lanes){0};
     for (struct run run = first_run(matrix); run.begin < run.end;) {
         run = plan_panel(&panel, order, matrix, run);
         fill_panel(&panel, order, matrix->dtype, &sources);

@@ -53,18 +53,14 @@ package struct LatentSums {
 }
 
 extension KernelSet {
-    /// A cache is attended to span by span, each by itself, and the sums are joined in order: so they do not depend on
-    /// who attends to which.
-    package static let spanPositions = Int(COHORT_ATTENTION_SPAN)
-
     /// Bytes of scratch that `attend` wants for so many queries.
     package static func attentionScratch(latent: Int, rope: Int, queries: Int) -> Int {
         cohort_attention_scratch(UInt32(latent), UInt32(rope), UInt32(queries))
     }
 
-    /// Attention to one span of the cache alone.
+    /// Attention to some positions of the cache alone, those of one part.
     package func attend(
-        _ cache: LatentCacheView, _ queries: LatentQueries, span: Int, scratch: UnsafeMutableRawPointer,
+        _ cache: LatentCacheView, _ queries: LatentQueries, positions: Range<Int>, scratch: UnsafeMutableRawPointer,
         into sums: LatentSums
     ) {
         var attention = cache.table
@@ -72,11 +68,11 @@ extension KernelSet {
             values: queries.values, token_stride: queries.rowStride, tokens: UInt32(queries.rows),
             heads: UInt32(queries.heads), positions: UInt32(queries.positions))
         var table = sums.table
-        let first = UInt32(span * Self.spanPositions)
-        self.table.attend(&attention, &rows, first, first + UInt32(Self.spanPositions), scratch, &table)
+        self.table.attend(
+            &attention, &rows, UInt32(positions.lowerBound), UInt32(positions.upperBound), scratch, &table)
     }
 
-    /// Joins the next span's sums of one row's queries to those of the spans before it.
+    /// Joins the next part's sums of one row's queries to those of the parts before it.
     package func join(_ part: LatentSums, to sums: LatentSums, queries: Int, _ cache: LatentCacheView) {
         var attention = cache.table
         var (part, sums) = (part.table, sums.table)

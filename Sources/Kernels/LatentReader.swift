@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Attention of many rows to their sequences' latent caches on all threads: each item is a few rows, some heads and one
-/// span of positions. A row's result does not depend on its company.
+/// part of the positions. A row's result does not depend on its company.
 package final class LatentReader {
     /// Rows at consecutive positions of one sequence.
     package struct Run {
@@ -17,11 +17,10 @@ package final class LatentReader {
             self.positions = positions
         }
 
-        fileprivate func spanCount(row: Int) -> Int {
-            (positions + row - rows.lowerBound - 1) / KernelSet.spanPositions + 1
-        }
+        /// What a row attends to.
+        fileprivate func positions(row: Int) -> Int { positions + row - rows.lowerBound }
 
-        fileprivate var spanCount: Int { spanCount(row: rows.upperBound - 1) }
+        fileprivate var lastPositions: Int { positions(row: rows.upperBound - 1) }
     }
 
     /// The most rows of a call.
@@ -36,10 +35,33 @@ package final class LatentReader {
     private let dtype: LatentCacheView.DType
     private let queryMemory: AlignedBuffer<UInt8>
     private let sums: Sums
-    /// [spans of a round, rows, heads]
+    /// [parts of a round, rows, heads]
     private let parts: Sums
     private let scratch = Mutex<[AlignedBuffer<UInt8>]>([])
     private var pieces: [Run] = []
+
+    /// How the work is cut into items.
+    private struct Division {
+        let heads: Int
+        let parts: LatentParts
+
+        /// Whole heads first, then half as many and so on.
+        static func halved(from most: Int, to fewest: Int, parts: LatentParts) -> [Division] {
+            var divisions = [Division(heads: most, parts: parts)]
+            while let last = divisions.last, last.heads > fewest {
+                let half = (last.heads / 2 + LatentReader.fewestHeads - 1) / LatentReader.fewestHeads
+                divisions.append(Division(heads: half * LatentReader.fewestHeads, parts: parts))
+            }
+            return divisions
+        }
+    }
+
+    /// Parts whose sums are in memory at once.
+    private struct Round {
+        let parts: Range<Int>
+        let rows: Int
+        let division: Division
+    }
 
     private final class Sums {
         private let maxima: AlignedBuffer<Float>
@@ -76,88 +98,119 @@ package final class LatentReader {
     package func read(_ runs: [Run], _ processor: Processor, finished: (Range<Int>) -> Void) {
         cut(runs)
         let rows = runs.last?.rows.upperBound ?? 0
-        let spanCount = runs.lazy.map(\.spanCount).max() ?? 0
-        let round = max(1, Self.mostQueries / max(rows * heads, 1))
-        for first in stride(from: 0, to: spanCount, by: round) {
-            let spans = first..<min(first + round, spanCount)
-            attend(to: spans, rows: rows, processor)
-            join(spans, rows: rows, processor, finished)
+        let division = divide(threads: processor.team.threads)
+        let partCount = division.parts.count(pieces.first?.lastPositions ?? 0)
+        let roundParts = max(1, Self.mostQueries / max(rows * heads, 1))
+        for first in stride(from: 0, to: partCount, by: roundParts) {
+            let round = Round(parts: first..<min(first + roundParts, partCount), rows: rows, division: division)
+            attend(round, processor, finished)
+            if partCount > 1 { join(round, processor, finished) }
         }
     }
 
-    /// Cuts runs into pieces of few rows.
+    /// Cuts runs into pieces of few rows, those that attend to most first: the last items are to be short.
     private func cut(_ runs: [Run]) {
         pieces.removeAll(keepingCapacity: true)
         let most = max(1, Self.queriesPerItem / heads)
         for run in runs {
             for first in stride(from: run.rows.lowerBound, to: run.rows.upperBound, by: most) {
-                pieces.append(
-                    Run(
-                        cache: run.cache, rows: first..<min(first + most, run.rows.upperBound),
-                        positions: run.positions + first - run.rows.lowerBound))
+                let rows = first..<min(first + most, run.rows.upperBound)
+                pieces.append(Run(cache: run.cache, rows: rows, positions: run.positions(row: first)))
             }
         }
+        pieces.sort { $0.lastPositions > $1.lastPositions }
     }
 
-    private func attend(to spans: Range<Int>, rows: Int, _ processor: Processor) {
-        let perItem = headsPerItem(spans, threads: processor.team.threads)
-        let groups = (heads + perItem - 1) / perItem
-        processor.team.forEach(spans.count * pieces.count * groups) { item in
+    /// Few parts of many heads, unless that leaves threads without work.
+    private func divide(threads: Int) -> Division {
+        let most = min(heads, Self.queriesPerItem)
+        var (blocks, parts) = (0, 0)
+        for piece in pieces {
+            blocks += LatentParts.blocks(piece.lastPositions)
+            parts += LatentParts.many.count(piece.lastPositions)
+        }
+        let longest = LatentParts.longest(pieces.first?.lastPositions ?? 0)
+        for division in Division.halved(from: most, to: Self.sharingHeads, parts: .few) {
+            let groups = (heads + division.heads - 1) / division.heads
+            if isLevel(blocks * groups, longest: longest, threads: threads) { return division }
+        }
+        let many = Division.halved(from: most, to: Self.fewestHeads, parts: .many)
+        return many.first { parts * ((heads + $0.heads - 1) / $0.heads) >= threads } ?? many[many.count - 1]
+    }
+
+    /// Whether threads that take items of up to `longest` blocks are at work most of the time.
+    private func isLevel(_ blocks: Int, longest: Int, threads: Int) -> Bool {
+        let turn = longest * threads
+        let turns = (blocks + turn - 1) / max(turn, 1)
+        return threads == 1 || turns * turn * Self.leastWork.of <= blocks * Self.leastWork.every
+    }
+
+    private func attend(_ round: Round, _ processor: Processor, _ finished: (Range<Int>) -> Void) {
+        let division = round.division
+        let groups = (heads + division.heads - 1) / division.heads
+        processor.team.forEach(round.parts.count * pieces.count * groups) { item in
             let (rest, group) = item.quotientAndRemainder(dividingBy: groups)
             let (offset, piece) = rest.quotientAndRemainder(dividingBy: pieces.count)
-            let (run, span) = (pieces[piece], spans.lowerBound + offset)
-            guard span < run.spanCount else { return }
-            let first = group * perItem
-            let query = run.rows.lowerBound * heads + first
-            let rowStride = heads * (latent + rope)
-            let values = queries + query * (latent + rope) * dtype.byteSize
-            withScratch { scratch in
-                processor.kernels.attend(
-                    run.cache,
-                    LatentQueries(
-                        values, rowStride: rowStride, rows: run.rows.count,
-                        heads: min(perItem, heads - first), positions: run.positions),
-                    span: span, scratch: scratch,
-                    into: place(of: span, in: spans, rows: rows).from(query, latent: latent))
-            }
+            let (run, part) = (pieces[piece], round.parts.lowerBound + offset)
+            let partCount = division.parts.count(run.lastPositions)
+            guard part < partCount else { return }
+            let first = group * division.heads
+            let count = min(division.heads, heads - first)
+            attend(run, heads: first..<first + count, part, round, processor)
+            guard partCount == 1 else { return }
+            for row in run.rows { end(row * heads + first..<row * heads + first + count, run, processor, finished) }
         }
     }
 
-    /// Joins the spans of a round row by row, and ends the rows that reach no further.
-    private func join(
-        _ spans: Range<Int>, rows: Int, _ processor: Processor, _ finished: (Range<Int>) -> Void
-    ) {
-        let perItem = pieces.count < processor.team.threads ? min(Self.fewestHeads, heads) : heads
+    private func attend(_ run: Run, heads range: Range<Int>, _ part: Int, _ round: Round, _ processor: Processor) {
+        let query = run.rows.lowerBound * heads + range.lowerBound
+        let rowStride = heads * (latent + rope)
+        let values = queries + query * (latent + rope) * dtype.byteSize
+        withScratch { scratch in
+            processor.kernels.attend(
+                run.cache,
+                LatentQueries(
+                    values, rowStride: rowStride, rows: run.rows.count, heads: range.count, positions: run.positions),
+                positions: round.division.parts.positions(of: part), scratch: scratch,
+                into: place(of: part, round).from(query, latent: latent))
+        }
+    }
+
+    /// Joins the parts of a round row by row, and ends the rows that reach no further.
+    private func join(_ round: Round, _ processor: Processor, _ finished: (Range<Int>) -> Void) {
+        let perItem = pieces.count < processor.team.threads ? min(Self.joinedHeads, heads) : heads
         let groups = (heads + perItem - 1) / perItem
+        let parts = round.division.parts
         processor.team.forEach(pieces.count * groups) { item in
             let (piece, group) = item.quotientAndRemainder(dividingBy: groups)
             let run = pieces[piece]
+            guard parts.count(run.lastPositions) > 1 else { return }
             let count = min(perItem, heads - group * perItem)
             for row in run.rows {
-                let (first, spanCount) = (row * heads + group * perItem, run.spanCount(row: row))
+                let (first, partCount) = (row * heads + group * perItem, parts.count(run.positions(row: row)))
                 let sums = sums.values.from(first, latent: latent)
-                for span in spans where span > 0 && span < spanCount {
-                    let part = place(of: span, in: spans, rows: rows).from(first, latent: latent)
+                for part in round.parts where part > 0 && part < partCount {
+                    let part = place(of: part, round).from(first, latent: latent)
                     processor.kernels.join(part, to: sums, queries: count, run.cache)
                 }
-                guard spans.contains(spanCount - 1) else { continue }
-                processor.kernels.end(sums, queries: count, run.cache)
-                finished(first..<first + count)
+                guard round.parts.contains(partCount - 1) else { continue }
+                end(first..<first + count, run, processor, finished)
             }
         }
     }
 
-    /// Where the sums of a span go: the first span's are what the others join.
-    private func place(of span: Int, in spans: Range<Int>, rows: Int) -> LatentSums {
-        span == 0 ? sums.values : parts.values.from((span - spans.lowerBound) * rows * heads, latent: latent)
+    private func end(
+        _ queries: Range<Int>, _ run: Run, _ processor: Processor, _ finished: (Range<Int>) -> Void
+    ) {
+        processor.kernels.end(
+            sums.values.from(queries.lowerBound, latent: latent), queries: queries.count, run.cache)
+        finished(queries)
     }
 
-    /// As many heads as share a block of positions well, but not so many that a thread has nothing to do.
-    private func headsPerItem(_ spans: Range<Int>, threads: Int) -> Int {
-        let items = pieces.reduce(0) { $0 + max(0, min($1.spanCount, spans.upperBound) - spans.lowerBound) }
-        var count = min(heads, Self.queriesPerItem)
-        while count > Self.fewestHeads, items * ((heads + count - 1) / count) < threads { count = (count + 1) / 2 }
-        return count
+    /// Where the sums of a part go: the first part's are what the others join.
+    private func place(of part: Int, _ round: Round) -> LatentSums {
+        let first = (part - round.parts.lowerBound) * round.rows * heads
+        return part == 0 ? sums.values : parts.values.from(first, latent: latent)
     }
 
     private func withScratch(_ body: (UnsafeMutableRawPointer) -> Void) {
@@ -169,10 +222,16 @@ package final class LatentReader {
         scratch.withLock { $0.append(buffer) }
     }
 
-    /// Queries whose sums are in memory at once, for each of the spans of a round: 128 heads of R1 take 300 kB a row.
+    /// Queries whose sums are in memory at once, for each of the parts of a round: 128 heads of R1 take 300 kB a row.
     private static let mostQueries = 4096
     /// So many queries hide what bringing a block of positions into order costs; their sums fit a second-level cache.
     private static let queriesPerItem = 64
-    /// With fewer heads an item's block of positions costs more than its products.
-    private static let fewestHeads = 4
+    /// With so many heads an item's blocks cost less than the joining of more parts.
+    private static let sharingHeads = 32
+    /// Scores of fewer heads take the same time.
+    private static let fewestHeads = 16
+    /// Heads of a row that one thread joins where rows are few.
+    private static let joinedHeads = 4
+    /// The least share of the threads' time that is work, as long as it is in few parts: many cost some 10 % more.
+    private static let leastWork = (of: 5, every: 6)
 }

@@ -49,67 +49,59 @@ struct LatentAttention {
         _ input: Activations, batch: Batch, rotary: Rotary, _ workspace: Workspace,
         into result: UnsafeMutablePointer<Float>
     ) {
-        let rows = batch.rowCount
-        let processor = workspace.processor
-        makeTurns(batch, rotary, workspace)
-        makeQueries(input, rotary, workspace)
-        remember(batch, rotary, workspace)
+        let (rows, processor) = (batch.rowCount, workspace.processor)
+        workspace.turns.prepare(batch, rotary, processor)
+        makeQueries(input, batch, rotary, workspace)
         for first in stride(from: 0, to: rows, by: workspace.reader.maximumRows) {
             attend(first..<min(first + workspace.reader.maximumRows, rows), batch, rotary, workspace)
         }
-        let heads = workspace.headsOperand.load(
-            workspace.headOutputs.pointer, rows: rows, columns: output.columns, for: output.inputForms, processor)
+        let (operand, outputs) = (workspace.headsOperand, workspace.headOutputs.pointer)
+        let forms = output.inputForms
+        let heads =
+            takesHeads(processor)
+            ? operand.loaded(outputs, rows: rows, columns: output.columns, for: forms)
+            : operand.load(outputs, rows: rows, columns: output.columns, for: forms, processor)
         processor.multiply(heads, by: output, into: result)
     }
 
-    private func makeTurns(_ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
-        workspace.processor.team.forEach(batch.rowCount) { row in
-            rotary.turn(
-                at: batch.rows[row].position, into: workspace.turns.pointer + row * config.ropeDimension)
-        }
-    }
-
-    /// workspace.queries [rows, heads, nope + rope], the rope part rotated, and workspace.latents [rows, latent +
-    /// rope].
-    private func makeQueries(_ input: Activations, _ rotary: Rotary, _ workspace: Workspace) {
+    /// workspace.queries [rows, heads, nope + rope], not yet rotated; and the rows' latents go into the cache.
+    private func makeQueries(_ input: Activations, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
         let processor = workspace.processor
         let queries = workspace.queries.pointer
+        let rows = 0..<input.rows
         switch query {
         case .whole(let matrix):
             processor.multiply(input, by: (matrix, latentDown), into: (queries, workspace.latents.pointer))
+            forEachRow(rows, workspace) { remember($0, batch, rotary, workspace) }
         case .lowRank(let down, let norm, let up):
             let ranks = workspace.queryRanks.pointer
             processor.multiply(input, by: (down, latentDown), into: (ranks, workspace.latents.pointer))
-            norm.apply(ranks, rows: input.rows, into: ranks, processor)
-            let operand = workspace.rankOperand.load(
-                ranks, rows: input.rows, columns: down.rows, for: up.inputForms, processor)
-            processor.multiply(operand, by: up, into: queries)
-        }
-        processor.team.forEach(input.rows) { row in
-            for head in 0..<config.headCount {
-                let part = queries + (row * config.headCount + head) * queryWidth + config.nopeDimension
-                rotary.rotate(part, by: workspace.turns.pointer + row * config.ropeDimension)
+            forEachRow(rows, workspace) { row in
+                let rank = ranks + row * down.rows
+                norm.apply(rank, into: rank, processor)
+                workspace.rankOperand.take(
+                    row: row, rank, columns: down.rows, for: up.inputForms, processor.kernels)
+                remember(row, batch, rotary, workspace)
             }
+            let operand = workspace.rankOperand.loaded(
+                ranks, rows: input.rows, columns: down.rows, for: up.inputForms)
+            processor.multiply(operand, by: up, into: queries)
         }
     }
 
-    /// Puts each row's normed latent and rotated key into its sequence's cache.
-    private func remember(_ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
-        let processor = workspace.processor
-        let latents = workspace.latents.pointer
-        processor.team.forEach(batch.rowCount) { index in
-            let latent = latents + index * cacheWidth
-            latentNorm.apply(latent, into: latent, processor)
-            rotary.rotate(
-                latent + config.latentRank, by: workspace.turns.pointer + index * config.ropeDimension)
-            let row = batch.rows[index]
-            let place = batch.caches[row.segment].row(layer: layer, position: row.position)
-            put(latent, count: cacheWidth, in: place, at: 0, workspace)
-        }
+    /// Puts a row's normed latent and rotated key into its sequence's cache.
+    private func remember(_ index: Int, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
+        let latent = workspace.latents.pointer + index * cacheWidth
+        latentNorm.apply(latent, into: latent, workspace.processor)
+        rotary.rotate(latent + config.latentRank, by: workspace.turns.of(index))
+        let row = batch.rows[index]
+        let place = batch.caches[row.segment].row(layer: layer, position: row.position)
+        put(latent, count: cacheWidth, in: place, at: 0, workspace)
     }
 
     /// workspace.headOutputs [rows, heads, value] for a tile of rows.
     private func attend(_ tile: Range<Int>, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
+        rotate(tile, rotary, workspace)
         absorb(tile, workspace)
         workspace.runs.removeAll(keepingCapacity: true)
         batch.forEachRun(in: tile) { run in
@@ -128,26 +120,45 @@ struct LatentAttention {
         project(tile, workspace)
     }
 
-    /// The reader's queries [tile, heads, latent + rope]: q_nope of each head through its key matrix, then q_rope.
-    private func absorb(_ tile: Range<Int>, _ workspace: Workspace) {
+    /// Takes in a tile's queries for `absorb`, and puts q_rope of each head, rotated, into the reader's queries.
+    private func rotate(_ tile: Range<Int>, _ rotary: Rotary, _ workspace: Workspace) {
         let width = config.headCount * queryWidth
+        forEachRow(tile, workspace) { row in
+            let (query, index) = (workspace.queries.pointer + row * width, row - tile.lowerBound)
+            for head in 0..<config.headCount {
+                workspace.queryOperand.take(
+                    row: index * config.headCount + head, query + head * queryWidth, columns: config.nopeDimension,
+                    for: keys[0].inputForms, workspace.processor.kernels)
+                let part = query + head * queryWidth + config.nopeDimension
+                let place = (index * config.headCount + head) * cacheWidth + config.latentRank
+                rotary.rotate(part, by: workspace.turns.of(row))
+                put(part, count: config.ropeDimension, in: workspace.reader.queries, at: place, workspace)
+            }
+        }
+    }
+
+    /// The reader's queries [tile, heads, latent + rope] but for q_rope: q_nope of each head through its key matrix, as
+    /// many columns of the latent at a time as a cache keeps until they are put there.
+    private func absorb(_ tile: Range<Int>, _ workspace: Workspace) {
+        let (heads, rank) = (config.headCount, config.latentRank)
+        let width = heads * queryWidth
         let queries = workspace.queries.pointer + tile.lowerBound * width
-        let operand = workspace.queryOperand.load(
-            queries, rows: tile.count * config.headCount, columns: config.nopeDimension, stride: queryWidth,
-            for: keys[0].inputForms, workspace.processor)
-        let (stride, rank) = (config.headCount * config.latentRank, config.latentRank)
-        workspace.processor.team.forEach(config.headCount) { head in
-            let rope = head * queryWidth + config.nopeDimension
-            let latents = workspace.reader.latents + head * rank
+        let operand = workspace.queryOperand.loaded(
+            queries, rows: tile.count * heads, columns: config.nopeDimension, stride: queryWidth,
+            for: keys[0].inputForms)
+        let most = max(1, min(rank, Processor.wholePanels(Self.absorbedValues / tile.count)))
+        let blocks = (rank + most - 1) / most
+        workspace.processor.team.forEach(heads * blocks) { index in
+            let (head, block) = index.quotientAndRemainder(dividingBy: blocks)
+            let columns = block * most..<min((block + 1) * most, rank)
+            let latents = workspace.reader.latents + tile.count * (head * rank + columns.lowerBound)
             workspace.processor.kernels.product(
-                keys[head], rows: 0..<rank, operand.rows(from: head, by: config.headCount), into: latents,
-                stride: stride)
+                keys[head], rows: columns, operand.rows(from: head, by: heads), into: latents, stride: columns.count)
             for row in 0..<tile.count {
-                let first = (row * config.headCount + head) * cacheWidth
-                put(latents + row * stride, count: rank, in: workspace.reader.queries, at: first, workspace)
+                let place = (row * heads + head) * cacheWidth + columns.lowerBound
                 put(
-                    queries + row * width + rope, count: config.ropeDimension,
-                    in: workspace.reader.queries, at: first + rank, workspace)
+                    latents + row * columns.count, count: columns.count, in: workspace.reader.queries, at: place,
+                    workspace)
             }
         }
     }
@@ -166,17 +177,57 @@ struct LatentAttention {
         }
     }
 
-    /// workspace.headOutputs of the tile: each head's summed latents through its value matrix.
+    /// workspace.headOutputs of the tile, taken in for the output's product: each head's summed latents through its
+    /// value matrix.
     private func project(_ tile: Range<Int>, _ workspace: Workspace) {
         let operand = workspace.latentOperand.loaded(
             workspace.reader.latents, rows: tile.count * config.headCount, columns: config.latentRank,
             for: values[0].inputForms)
-        let stride = config.headCount * config.valueDimension
-        workspace.processor.team.forEach(config.headCount) { head in
-            workspace.processor.kernels.product(
-                values[head], rows: 0..<config.valueDimension, operand.rows(from: head, by: config.headCount),
-                into: workspace.headOutputs.pointer + tile.lowerBound * stride + head * config.valueDimension,
-                stride: stride)
+        let size = config.valueDimension
+        let stride = config.headCount * size
+        let most = min(tile.count, Self.projectedRows)
+        let parts = (tile.count + most - 1) / most
+        workspace.processor.team.forEach(parts * config.headCount) { index in
+            let (head, part) = index.quotientAndRemainder(dividingBy: parts)
+            let rows = part * most..<min((part + 1) * most, tile.count)
+            let first = (tile.lowerBound + rows.lowerBound) * stride
+            project(
+                operand.rows(from: head, by: config.headCount).slice(rows: rows), by: values[head], at: first,
+                column: head * size,
+                stride: stride, workspace)
+        }
+    }
+
+    /// Rows of a head, to stand in columns from `column` on. Rows that are rounded stand side by side until they are:
+    /// at the distance of the outputs' rows few of them would fit a cache.
+    private func project(
+        _ latents: Activations, by matrix: WeightMatrix, at first: Int, column: Int, stride: Int,
+        _ workspace: Workspace
+    ) {
+        let outputs = workspace.headOutputs.pointer + first
+        let (kernels, size) = (workspace.processor.kernels, matrix.rows)
+        guard takesHeads(workspace.processor) else {
+            kernels.product(matrix, rows: 0..<size, latents, into: outputs + column, stride: stride)
+            return
+        }
+        let dense = outputs + latents.rows * column
+        kernels.product(matrix, rows: 0..<size, latents, into: dense, stride: size)
+        for row in 0..<latents.rows {
+            workspace.headsOperand.take(
+                dense + row * size, count: size, at: first + row * stride + column, for: .bf16, kernels)
+        }
+    }
+
+    /// Whether heads are taken in one by one: codes want whole rows, and f32 nothing.
+    private func takesHeads(_ processor: Processor) -> Bool {
+        processor.compute == .fast && output.inputForms == .bf16
+    }
+
+    /// Calls `body` in parallel with rows that want next to no arithmetic.
+    private func forEachRow(_ rows: Range<Int>, _ workspace: Workspace, _ body: (Int) -> Void) {
+        workspace.processor.team.forEach((rows.count + Self.rowsPerItem - 1) / Self.rowsPerItem) { item in
+            let first = rows.lowerBound + item * Self.rowsPerItem
+            for row in first..<min(first + Self.rowsPerItem, rows.upperBound) { body(row) }
         }
     }
 
@@ -204,6 +255,12 @@ struct LatentAttention {
             up: try weights.matrix(names.queryUp, rows: width, columns: rank, .queryUp))
     }
 
+    /// So few rows are done before another thread has come to help.
+    private static let rowsPerItem = 4
+    /// A thread's absorbed queries in f32: 128 KiB, less than a second-level cache.
+    private static let absorbedValues = 1 << 15
+    /// Enough for the weights that a product widens for them.
+    private static let projectedRows = 128
     /// Fixed in the published code for the two norms inside attention, whatever rms_norm_eps says.
     private static let normEpsilon: Float = 1e-6
 }

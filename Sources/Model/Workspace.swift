@@ -14,7 +14,7 @@ package final class Workspace {
     let hiddenOperand: Operand
 
     // Attention, all rows
-    let turns: AlignedBuffer<Float>
+    let turns: Turns
     let queryRanks: AlignedBuffer<Float>
     let rankOperand: Operand
     let queries: AlignedBuffer<Float>
@@ -48,7 +48,7 @@ package final class Workspace {
         let heads = config.headCount
         let queryWidth = heads * (config.nopeDimension + config.ropeDimension)
         let cacheWidth = config.latentRank + config.ropeDimension
-        turns = AlignedBuffer(count: rows * config.ropeDimension)
+        turns = Turns(maximumRows: rows, dimension: config.ropeDimension)
         queryRanks = AlignedBuffer(count: rows * (config.queryRank ?? 0))
         rankOperand = Operand(rows: rows, columns: config.queryRank ?? 0, compute: compute)
         queries = AlignedBuffer(count: rows * queryWidth)

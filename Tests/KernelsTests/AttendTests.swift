@@ -71,13 +71,16 @@ import Testing
             }
         }
 
-        func attend(_ kernels: KernelSet, rows: Range<Int>? = nil, heads: Range<Int>? = nil) -> [Float] {
-            withView(of: pages.map { $0.bytes }) { attend(kernels, $0, rows: rows, heads: heads) }
+        func attend(
+            _ kernels: KernelSet, rows: Range<Int>? = nil, heads: Range<Int>? = nil, parts: LatentParts = .few
+        ) -> [Float] {
+            withView(of: pages.map { $0.bytes }) { attend(kernels, $0, rows: rows, heads: heads, parts: parts) }
         }
 
-        /// Some rows' heads, span by span: [rows, heads, latent].
+        /// Some rows' heads, part by part: [rows, heads, latent].
         func attend(
-            _ kernels: KernelSet, _ view: LatentCacheView, rows: Range<Int>? = nil, heads: Range<Int>? = nil
+            _ kernels: KernelSet, _ view: LatentCacheView, rows: Range<Int>? = nil, heads: Range<Int>? = nil,
+            parts: LatentParts = .few
         ) -> [Float] {
             let (rows, heads) = (rows ?? 0..<shape.rows, heads ?? 0..<shape.heads)
             let first = (rows.lowerBound * shape.heads + heads.lowerBound) * shape.width
@@ -89,11 +92,11 @@ import Testing
             let (sums, part) = (Sums(count, shape.latent, heads.count), Sums(count, shape.latent, heads.count))
             let scratch = AlignedBuffer<UInt8>(
                 count: KernelSet.attentionScratch(latent: shape.latent, rope: shape.rope, queries: count))
-            let last = shape.positions + rows.upperBound - 2
-            for span in 0...last / KernelSet.spanPositions {
+            for index in 0..<parts.count(shape.positions + rows.upperBound - 1) {
                 kernels.attend(
-                    view, queries, span: span, scratch: scratch.pointer, into: span == 0 ? sums.values : part.values)
-                guard span > 0 else { continue }
+                    view, queries, positions: parts.positions(of: index), scratch: scratch.pointer,
+                    into: index == 0 ? sums.values : part.values)
+                guard index > 0 else { continue }
                 for row in 0..<rows.count {
                     let query = row * heads.count
                     kernels.join(
@@ -158,6 +161,15 @@ import Testing
                 (0..<shape.heads).flatMap { problem.attend(kernels, rows: row..<row + 1, heads: $0..<$0 + 1) }
             }
             #expect(firstDifference(alone, expected) == nil, "\(kernels.name), one by one")
+        }
+    }
+
+    @Test("few parts and many give the same bits", arguments: [1, 128, 129, 700, 2048, 2049, 2700])
+    func partsGiveSameBits(positions: Int) {
+        let problem = Problem(Shape(rows: 2, heads: 3, positions: positions, latent: 20, rope: 4), seed: positions)
+        for kernels in KernelSet.available() {
+            let few = problem.attend(kernels, parts: .few)
+            #expect(firstDifference(problem.attend(kernels, parts: .many), few) == nil, "\(kernels.name)")
         }
     }
 

@@ -19,13 +19,22 @@ INLINE uint32_t panel_tile_inputs(enum order order) {
 _Static_assert(PANEL_ROWS == COHORT_PRODUCT_ROWS, "callers cut matrices into whole panels");
 _Static_assert(PANEL_QUADS % PANEL_TILE_QUADS == 0, "a panel is made of tiles");
 
+// Memory that is fetched line by line while something else is in use.
+struct fetch {
+    const uint8_t *begin;
+    size_t stride;            // bytes from one row to the next
+    uint32_t shift;           // a row has 1 << shift lines
+    uint32_t position, step;  // lines fetched so far, and lines to fetch for each strip, times 65536
+};
+
 // Some columns of some rows, widened; the quads of a step stand side by side.
 struct panel {
     lanes weights[PANEL_STEPS][PANEL_QUADS];
     lanes scales[PANEL_STRIPS][PANEL_QUADS];
     struct run runs[PANEL_STRIPS];
-    uint32_t run_count;
-    bool usual;  // all runs have USUAL_COLUMNS
+    uint32_t run_count, strip_count;
+    bool usual;          // all runs have USUAL_COLUMNS
+    struct fetch fetch;  // what the next panel is made of
 };
 
 // The rows that panels are made of: where they begin, and their scales. The last one stands in for rows that a matrix
@@ -64,6 +73,7 @@ static struct run plan_panel(struct panel *panel, enum order order, const cohort
         if (matrix->scales) run = next_run(matrix, run);
         else run.begin = piece.end;
     }
+    panel->strip_count = strips;
     return run;
 }
 
@@ -122,27 +132,43 @@ static void fill_panel(struct panel *panel, enum order order, uint32_t dtype, co
     return widen_rows(panel, ORDER_LANES, COHORT_F8_E4M3, rows);
 }
 
-// Fetches some rows of what the next panel is made of while this one is in use: further columns from `run` on, or the
-// next rows.
-static void prefetch_panel(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t begin, uint32_t end,
-                           struct run run) {
-    const uint32_t most = PANEL_STRIPS * strip_columns(order);
+// What the next panel is made of: further columns of `rows` rows from `first` on, or the first ones of `following`
+// rows behind them. It comes evenly, since a burst of lines would wait for each other.
+static struct fetch plan_fetch(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t rows,
+                               uint32_t following, struct run run, uint32_t strips) {
     const bool row_ends = run.begin == run.end;
-    const uint32_t column = row_ends ? 0 : run.begin;
-    const uint32_t left = matrix->columns - column;
-    for (uint32_t r = begin; r < end; r++)
-        prefetch(weights_of_row(matrix, first + r + (row_ends ? PANEL_ROWS : 0)) + bytes_of(matrix->dtype, column),
-                 bytes_of(matrix->dtype, left < most ? left : most));
+    const uint32_t line_count = bytes_of(matrix->dtype, PANEL_STRIPS * strip_columns(order)) / LINE;
+    const uint32_t lines = (row_ends ? following : rows) * line_count;
+    return (struct fetch){
+        .begin = weights_of_row(matrix, first + (row_ends ? rows : 0)) +
+                 bytes_of(matrix->dtype, row_ends ? 0 : run.begin),
+        .stride = bytes_of(matrix->dtype, matrix->row_stride),
+        .shift = (uint32_t)__builtin_ctz(line_count),
+        .step = lines ? (lines << 16) / strips + 1 : 0,
+    };
+}
+
+INLINE void fetch_lines(struct fetch *fetch) {
+    const uint32_t begin = fetch->position >> 16, end = (fetch->position += fetch->step) >> 16;
+    for (uint32_t line = begin; line < end; line++) {
+        const uint32_t row = line >> fetch->shift, line_of_row = line - (row << fetch->shift);
+        __builtin_prefetch(fetch->begin + row * fetch->stride + line_of_row * LINE, 0, 3);
+    }
 }
 
 // sums[t][q] += input row t * quad q of the panel over one run. Returns the next run's weights.
 INLINE const lanes *add_panel_run(enum order order, uint32_t inputs, uint32_t columns, const lanes *weights,
-                                  const uint8_t *input, size_t input_stride, lanes sums[MOST_INPUTS][MOST_QUADS]) {
+                                  const uint8_t *input, size_t input_stride, struct fetch *fetch,
+                                  lanes sums[MOST_INPUTS][MOST_QUADS]) {
     const uint32_t width = strip_columns(order);
-    const uint32_t whole = columns / width * STRIP_STEPS;
-    for (uint32_t s = 0; s < whole; s++, weights += PANEL_QUADS, input += step_input_size(order))
-        add_step(order, PANEL_TILE_QUADS, inputs, weights, input, input_stride, sums);
+    for (uint32_t strip = 0; strip < columns / width; strip++) {
+        fetch_lines(fetch);
+#pragma clang loop unroll(full)
+        for (uint32_t s = 0; s < STRIP_STEPS; s++, weights += PANEL_QUADS, input += step_input_size(order))
+            add_step(order, PANEL_TILE_QUADS, inputs, weights, input, input_stride, sums);
+    }
     if (columns % width == 0) return weights;
+    fetch_lines(fetch);
     uint8_t padded[MOST_INPUTS][PADDED];
     pad_inputs(input, input_stride, inputs, columns % width * input_size(order), padded);
     for (uint32_t s = 0; s < STRIP_STEPS; s++, weights += PANEL_QUADS)
@@ -150,35 +176,34 @@ INLINE const lanes *add_panel_run(enum order order, uint32_t inputs, uint32_t co
     return weights;
 }
 
-// totals[t][q] += input row t * panel quad (first + q) for a tile of input rows and quads.
-INLINE void add_panel(enum order order, bool scaled, bool usual, uint32_t inputs, const struct panel *panel,
+// totals[t][q] += input row t * panel quad (first + q) for a tile of input rows and quads. Where there are scales the
+// totals stay in memory: together with the sums they would not fit the registers.
+INLINE void add_panel(enum order order, bool scaled, bool usual, uint32_t inputs, struct panel *panel,
                       uint32_t first, const uint8_t *input, size_t input_stride, lanes (*totals)[PANEL_QUADS]) {
     const lanes *weights = &panel->weights[0][first];
-    lanes kept[MOST_INPUTS][MOST_QUADS];
-    const bool begins = panel->runs[0].begin == 0;
-    for (uint32_t t = 0; t < inputs; t++)
-        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) kept[t][q] = begins ? (lanes){0} : totals[t][first + q];
+    lanes sums[MOST_INPUTS][MOST_QUADS];
+    for (uint32_t t = 0; t < inputs && !scaled; t++)
+        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) sums[t][q] = totals[t][first + q];
     for (uint32_t i = 0; i < panel->run_count; i++) {
         const uint32_t columns = usual ? USUAL_COLUMNS : panel->runs[i].end - panel->runs[i].begin;
         const uint8_t *at = input + input_bytes(order, panel->runs[i].begin);
-        lanes sums[MOST_INPUTS][MOST_QUADS];
-        for (uint32_t t = 0; t < inputs; t++)
-            for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++)
-                sums[t][q] = scaled ? first_sum(order, at + t * input_stride) : kept[t][q];
-        weights = add_panel_run(order, inputs, columns, weights, at, input_stride, sums);
-        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) {
-            lanes scale = scaled ? panel->scales[i][first + q] : (lanes){0};
+        for (uint32_t t = 0; t < inputs && scaled; t++)
+            for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) sums[t][q] = first_sum(order, at + t * input_stride);
+        weights = add_panel_run(order, inputs, columns, weights, at, input_stride, &panel->fetch, sums);
+        for (uint32_t q = 0; q < PANEL_TILE_QUADS && scaled; q++) {
+            const lanes scale = panel->scales[i][first + q];
             for (uint32_t t = 0; t < inputs; t++)
-                kept[t][q] = scaled ? add_scaled(order, kept[t][q], sums[t][q], scale, at + t * input_stride)
-                                    : sums[t][q];
+                totals[t][first + q] =
+                    add_scaled(order, totals[t][first + q], sums[t][q], scale, at + t * input_stride);
         }
     }
+    if (scaled) return;
     for (uint32_t t = 0; t < inputs; t++)
-        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) totals[t][first + q] = kept[t][q];
+        for (uint32_t q = 0; q < PANEL_TILE_QUADS; q++) totals[t][first + q] = sums[t][q];
 }
 
 // The same for all quads of the panel.
-INLINE void add_panel_tile(enum order order, bool scaled, uint32_t inputs, const struct panel *panel,
+INLINE void add_panel_tile(enum order order, bool scaled, uint32_t inputs, struct panel *panel,
                            const uint8_t *input, size_t stride, lanes (*totals)[PANEL_QUADS]) {
     for (uint32_t q = 0; q < PANEL_QUADS; q += PANEL_TILE_QUADS) {
         if (scaled && panel->usual) add_panel(order, scaled, true, inputs, panel, q, input, stride, totals);
@@ -186,7 +211,7 @@ INLINE void add_panel_tile(enum order order, bool scaled, uint32_t inputs, const
     }
 }
 
-INLINE void add_panel_inputs(enum order order, bool scaled, uint32_t inputs, const struct panel *panel,
+INLINE void add_panel_inputs(enum order order, bool scaled, uint32_t inputs, struct panel *panel,
                              const uint8_t *input, size_t stride, lanes (*totals)[PANEL_QUADS]) {
     switch (inputs) {
 #define CASE(n)                                                                               \
@@ -199,7 +224,7 @@ INLINE void add_panel_inputs(enum order order, bool scaled, uint32_t inputs, con
 }
 _Static_assert(PANEL_TILE_INPUTS <= 6, "every count of inputs has its case");
 
-static void add_panel_in_order(enum order order, const struct panel *panel, bool scaled, uint32_t inputs,
+static void add_panel_in_order(enum order order, struct panel *panel, bool scaled, uint32_t inputs,
                                const uint8_t *input, size_t stride, lanes (*totals)[PANEL_QUADS]) {
     if (order == ORDER_CODES) return add_panel_inputs(ORDER_CODES, true, inputs, panel, input, stride, totals);
     if (order == ORDER_WIDENED) return add_panel_inputs(ORDER_WIDENED, false, inputs, panel, input, stride, totals);
@@ -211,22 +236,24 @@ static void add_panel_in_order(enum order order, const struct panel *panel, bool
     return add_panel_inputs(ORDER_LANES, false, inputs, panel, input, stride, totals);
 }
 
-// output[t][r] = input row t * matrix row (first + r) for r < rows <= PANEL_ROWS, t < count <= PANEL_INPUTS.
+// output[t][r] = input row t * matrix row (first + r) for r < rows <= PANEL_ROWS, t < count <= PANEL_INPUTS. The caller
+// goes on with `following` rows.
 static void multiply_many(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t rows,
-                          const uint8_t *input, size_t input_stride, uint32_t count, float *output,
+                          uint32_t following, const uint8_t *input, size_t input_stride, uint32_t count, float *output,
                           size_t output_stride) {
     const struct panel_rows sources = rows_of(matrix, first, rows);
+    const uint32_t most = panel_tile_inputs(order);
+    const uint32_t tiles = (count + most - 1) / most * (PANEL_QUADS / PANEL_TILE_QUADS);
     struct panel panel;
     lanes totals[PANEL_INPUTS][PANEL_QUADS];
+    for (uint32_t t = 0; t < count; t++)
+        for (uint32_t q = 0; q < PANEL_QUADS; q++) totals[t][q] = (lanes){0};
     for (struct run run = first_run(matrix); run.begin < run.end;) {
         run = plan_panel(&panel, order, matrix, run);
+        panel.fetch = plan_fetch(order, matrix, first, rows, following, run, panel.strip_count * tiles);
         fill_panel(&panel, order, matrix->dtype, &sources);
-        uint32_t fetched = 0;
         for (uint32_t t = 0, n; t < count; t += n) {
-            n = tile_inputs(count - t, panel_tile_inputs(order));
-            uint32_t end = rows * (t + n) / count;
-            prefetch_panel(order, matrix, first, fetched, end, run);
-            fetched = end;
+            n = tile_inputs(count - t, most);
             add_panel_in_order(
                 order, &panel, matrix->scales != NULL, n, input + t * input_stride, input_stride, totals + t);
         }

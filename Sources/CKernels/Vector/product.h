@@ -5,16 +5,18 @@
 #include "few.h"
 #include "panel.h"
 
+INLINE uint32_t rows_of_panel(uint32_t left) { return left < PANEL_ROWS ? left : PANEL_ROWS; }
+
 // The matrix rows are the inner loop: as many input rows stay in the second-level cache.
 static void product_of_many(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
                             const cohort_rows *input, float *output, size_t output_stride) {
     const size_t stride = input_bytes(order, input->stride);
     for (uint32_t t = 0; t < input->count; t += PANEL_INPUTS) {
         const uint32_t count = input->count - t < PANEL_INPUTS ? input->count - t : PANEL_INPUTS;
-        for (uint32_t n = 0; n < row_count; n += PANEL_ROWS) {
-            const uint32_t rows = row_count - n < PANEL_ROWS ? row_count - n : PANEL_ROWS;
-            multiply_many(order, matrix, first + n, rows, input_row(order, input, t), stride, count,
-                          output + t * output_stride + n, output_stride);
+        for (uint32_t n = 0, rows; n < row_count; n += rows) {
+            rows = rows_of_panel(row_count - n);
+            multiply_many(order, matrix, first + n, rows, rows_of_panel(row_count - n - rows),
+                          input_row(order, input, t), stride, count, output + t * output_stride + n, output_stride);
         }
     }
 }

@@ -6,9 +6,10 @@
 
 enum { PANEL_LANES = WORD_VECTORS * LANES };
 
-// A tile's operands: rows of words, and a panel [words][WORD_VECTORS].
+// A tile's operands: rows of words, and a panel [count][vectors].
 struct words {
-    const uint32_t *rows[WORD_ROWS];
+    const uint8_t *rows;
+    size_t row_stride, word_stride;  // bytes from one row to the next, and from one word of a row to the next
     const lanes *panel;
     uint32_t count;
     // The bus stands still while products run: each word fetches the next line from here on, or the same if none.
@@ -16,32 +17,26 @@ struct words {
     size_t line;
 };
 
-// sums[r][v] += row r * panel. The compiler knows pairs and rows.
-INLINE void add_words(bool pairs, uint32_t rows, struct words words, lanes sums[WORD_ROWS][WORD_VECTORS]) {
-    for (uint32_t w = 0; w < words.count; w++) {
+// sums[r * vectors + v] = row r * vector v of the panel. The compiler knows pairs, rows and vectors.
+INLINE void multiply_words(bool pairs, uint32_t rows, uint32_t vectors, struct words words, lanes *sums) {
+    lanes own[WORD_ROWS * WORD_VECTORS] = {0};
+    const uint8_t *row = words.rows;
+    for (size_t w = 0; w < words.count; w++, row += words.word_stride) {
         lanes columns[WORD_VECTORS];
         __builtin_prefetch(words.ahead + w * words.line, 0, 2);
-        for (uint32_t v = 0; v < WORD_VECTORS; v++) columns[v] = words.panel[w * WORD_VECTORS + v];
+        for (uint32_t v = 0; v < vectors; v++) columns[v] = words.panel[w * vectors + v];
         for (uint32_t r = 0; r < rows; r++) {
-            lanes word = (lanes)((u32x16){0} + words.rows[r][w]);
-            for (uint32_t v = 0; v < WORD_VECTORS; v++)
-                sums[r][v] = pairs ? pairs_dot(sums[r][v], word, columns[v]) : lanes_fma(word, columns[v], sums[r][v]);
+            uint32_t bits;
+            __builtin_memcpy(&bits, row + r * words.row_stride, sizeof bits);
+            lanes word = (lanes)((u32x16){0} + bits);
+            for (uint32_t v = 0; v < vectors; v++) {
+                lanes *sum = own + r * vectors + v;
+                *sum = pairs ? pairs_dot(*sum, word, columns[v]) : lanes_fma(word, columns[v], *sum);
+            }
         }
     }
+    __builtin_memcpy(sums, own, rows * vectors * sizeof *sums);
 }
-
-static void multiply_words(bool pairs, uint32_t rows, struct words words, lanes sums[WORD_ROWS][WORD_VECTORS]) {
-    lanes own[WORD_ROWS][WORD_VECTORS] = {0};
-#define ROWS(n)                                        \
-    if (n <= WORD_ROWS && rows == n) {                 \
-        if (pairs) add_words(true, n, words, own);     \
-        else add_words(false, n, words, own);          \
-    }
-    ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
-#undef ROWS
-    __builtin_memcpy(sums, own, sizeof own);
-}
-_Static_assert(WORD_ROWS <= 6, "every count of rows has its case");
 
 INLINE u32x16 load_words(const void *at, size_t byte_count) {
     u32x16 words = {0};

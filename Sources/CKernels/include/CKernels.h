@@ -113,14 +113,19 @@ enum { COHORT_LONGEST_GROUP = 256 };
 // A matrix's rows go through `product` this many at a time.
 enum { COHORT_PRODUCT_ROWS = 16 };
 
-// A span is what one call of `attend` goes through at most if the sums are to be the same for all callers.
-enum { COHORT_ATTENTION_BLOCK = 128, COHORT_ATTENTION_SPAN = 512, COHORT_PEAK_VALUES = 512 };
+// The sums are the same for all callers if these call `attend` for the parts of one list and join them in order: behind
+// the first COHORT_ATTENTION_SHORT positions spans of COHORT_ATTENTION_SPAN; before, single blocks, so that a short
+// cache gives work to many. As blocks are joined in order too, one call may go through the first of them.
+enum { COHORT_ATTENTION_BLOCK = 128, COHORT_ATTENTION_SPAN = 512, COHORT_ATTENTION_SHORT = 2048 };
 
 // Bytes of scratch that `attend` wants for so many queries.
 static inline size_t cohort_attention_scratch(uint32_t latent, uint32_t rope, uint32_t queries) {
-    const size_t columns = (latent + 63) / 64 * 64;
-    return (COHORT_ATTENTION_BLOCK * (latent + rope + columns) + queries * (size_t)(COHORT_ATTENTION_BLOCK + 2)) * 4;
+    const size_t width = latent + rope, vectors = (queries + 15) / 16;
+    return vectors * (width + COHORT_ATTENTION_BLOCK + 4) * 64 + COHORT_ATTENTION_BLOCK * 256 + width * 64;
 }
+
+// Numbers that `peak_f32` and `peak_bf16` work on.
+enum { COHORT_PEAK_VALUES = 512 };
 
 typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     const char *name;

@@ -24,6 +24,10 @@ package final class RemoteExperts: RoutedExperts {
         package var hedgeRatio = 4
         /// How long the step's thread polls before it sleeps.
         package var spin = Duration.microseconds(50)
+        /// Whether the workers run on the processors of the step's own threads: what overlaps there does not gain time
+        /// but takes turns, and the worker that has to wait for its turn is the one that all wait for. A flight is then
+        /// sent when its answers are wanted, after whatever else there was to compute.
+        package var sharesProcessors = false
 
         package init() {}
     }
@@ -61,6 +65,8 @@ package final class RemoteExperts: RoutedExperts {
     private var board = StatusBoard()
     private var idle: [Answers] = []
     private var flights: [UInt64: Answers] = [:]
+    /// The hidden vectors of flights that are to be sent when they are combined.
+    private var held: [UInt64: UnsafePointer<Float>] = [:]
     private var tokenCount = 0
     private var nextIdentifier: UInt64 = 1
 
@@ -114,8 +120,19 @@ package final class RemoteExperts: RoutedExperts {
     package var activity: [WorkerActivity] { roster.members.map(\.activity) }
 
     package func dispatch(_ hidden: UnsafePointer<Float>, to routing: Routing, layer: Int) throws -> Flight {
-        try makeWhole()
         let flight = Flight(identifier: takeIdentifier(), layer: layer, routing: routing)
+        if limits.sharesProcessors {
+            held[flight.identifier] = hidden
+        } else {
+            try launch(flight, hidden)
+        }
+        return flight
+    }
+
+    /// Asks the workers what a flight needs of them.
+    private func launch(_ flight: Flight, _ hidden: UnsafePointer<Float>) throws {
+        try makeWhole()
+        let (routing, layer) = (flight.routing, flight.layer)
         let answers = idle.popLast() ?? Answers(processor: processor, maximumAnswers: maximumAnswers, shape: shape)
         let table = placement.table(layer: layer)
         answers.begin(
@@ -129,10 +146,10 @@ package final class RemoteExperts: RoutedExperts {
             pairs: plan.loads)
         if layer == lastLayer { tokenCount += routing.tokens }
         send(answers)
-        return flight
     }
 
     package func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
+        if let hidden = held.removeValue(forKey: flight.identifier) { try launch(flight, hidden) }
         guard let answers = flights[flight.identifier] else { preconditionFailure("a flight is combined once") }
         try collect(answers)
         flights[flight.identifier] = nil
@@ -144,6 +161,7 @@ package final class RemoteExperts: RoutedExperts {
         parcels.removeAll()
         for answers in flights.values { end(answers) }
         flights.removeAll()
+        held.removeAll()
     }
 
     /// Between two steps: hears what came meanwhile, lets the cluster change, and shows how it is. Never waits.

@@ -127,6 +127,8 @@ final class Deployment {
         let workers = try LocalWorkers(
             names: names, port: listener.port, secret: secret,
             memoryBytes: Machine.memoryBytes)
+        var behavior = behavior
+        behavior.limits.sharesProcessors = true
         try self.init(
             model, seats, listener: listener, secret: ClusterSecret(bytes: Array(secret.utf8)), workers: workers,
             behavior: behavior, timeout: Self.localTimeout, logger: logger)

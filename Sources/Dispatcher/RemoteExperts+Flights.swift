@@ -8,28 +8,72 @@ extension RemoteExperts {
     func send(_ answers: Answers) {
         guard let question = answers.question else { return }
         let rows = encoded(question.hidden, question.routing.tokens)
-        let now = time.now()
-        var unreachable: [(worker: Int, reason: String)] = []
-        for worker in plan.shares.indices where !plan.shares[worker].isEmpty {
-            let identifier = takeIdentifier()
-            let places = plan.takePlaces(of: worker, leaving: parcels.takeSpare())
-            parcels.add(Parcel(answers: answers, worker: worker, places: places, sent: now), as: identifier)
-            guard let link = roster.link(of: worker, epoch: placement.epoch) else {
-                parcels.orphan(identifier)
-                continue
-            }
-            do {
-                try plan.write(
-                    worker: worker, hidden: rows, epoch: placement.epoch, layer: question.layer, flight: identifier
-                ) { header, segments in
-                    try link.send(header, segments)
-                    roster.note(worker) { $0.noteDispatch(header) }
-                }
-            } catch {
-                unreachable.append((worker, "\(error)"))
-            }
+        for worker in plan.shares.indices { sendShare(to: worker, answers, rows) }
+        loseUnreachable()
+    }
+
+    /// As `send`, and each worker gets a portion more of what the plan keeps back, so that none waits for its next one.
+    /// The last worker gets its first one only then: it may begin on the very processor that sends.
+    func sendInPortions(_ answers: Answers) {
+        guard let question = answers.question else { return }
+        let rows = encoded(question.hidden, question.routing.tokens)
+        reserve = Reserve(
+            answers: answers, table: placement.table(layer: question.layer), epoch: placement.epoch, rows: rows)
+        let workers = plan.shares.indices
+        for group in [workers.dropLast(), workers.suffix(1)] {
+            for worker in group { sendShare(to: worker, answers, rows) }
+            for worker in group { sendPortion(to: worker) }
         }
-        for (worker, reason) in unreachable { lose(worker, reason) }
+        loseUnreachable()
+    }
+
+    private func sendShare(to worker: Int, _ answers: Answers, _ rows: UnsafeRawPointer) {
+        guard !plan.shares[worker].isEmpty else { return }
+        post(.share(of: worker), of: answers, rows, epoch: placement.epoch, to: worker)
+    }
+
+    /// Sends a worker its next portion, if there is one that it can compute.
+    private func sendPortion(to worker: Int) {
+        guard let reserve, roster.link(of: worker, epoch: reserve.epoch) != nil,
+            let portion = plan.nextPortion(for: worker, reserve.table)
+        else { return }
+        post(portion, of: reserve.answers, reserve.rows, epoch: reserve.epoch, to: worker)
+    }
+
+    /// Sends a part of the plan to a worker; without a link to it the part is an orphan.
+    private func post(
+        _ part: DispatchPlan.Part, of answers: Answers, _ rows: UnsafeRawPointer, epoch: UInt32, to worker: Int
+    ) {
+        guard let question = answers.question else { return }
+        let identifier = takeIdentifier()
+        let places = plan.takePlaces(of: part, leaving: parcels.takeSpare())
+        parcels.add(Parcel(answers: answers, worker: worker, places: places, sent: time.now()), as: identifier)
+        guard let link = roster.link(of: worker, epoch: epoch) else {
+            parcels.orphan(identifier)
+            return
+        }
+        do {
+            try plan.write(part, hidden: rows, epoch: epoch, layer: question.layer, flight: identifier) {
+                header, segments in
+                try link.send(header, segments)
+                roster.note(worker) { $0.noteDispatch(header) }
+            }
+        } catch {
+            unreachable.append((worker, "\(error)"))
+        }
+    }
+
+    private func loseUnreachable() {
+        while let (worker, reason) = unreachable.popLast() { lose(worker, reason) }
+    }
+
+    /// When nobody is at work any more who could take the portions that are left, those are lost workers'.
+    private func giveUpPortions() {
+        guard let reserve, parcels.all.isEmpty else { return }
+        for (worker, portion) in plan.portionsLeft {
+            post(portion, of: reserve.answers, reserve.rows, epoch: reserve.epoch, to: worker)
+        }
+        loseUnreachable()
     }
 
     /// Waits until a flight is whole. Whatever comes meanwhile, the others' heartbeats too, now and then is looked who
@@ -37,6 +81,7 @@ extension RemoteExperts {
     func collect(_ answers: Answers) throws {
         var nextLook = time.now() + Self.tick
         while answers.dueCount > 0 {
+            giveUpPortions()
             try rehome()
             let now = time.now()
             guard now < nextLook else {
@@ -88,6 +133,8 @@ extension RemoteExperts {
         control.record(worker: worker, roster.noteCombine(header, of: parcel, now: now))
         try parcel.answers.accept(header, payload, at: parcel.places, now: now)
         parcels.remove(header.flight)
+        sendPortion(to: worker)
+        loseUnreachable()
     }
 
     private func hear(_ message: ControlMessage, _ header: FrameHeader, from worker: Int) {

@@ -26,8 +26,11 @@ package final class RemoteExperts: RoutedExperts {
         package var spin = Duration.microseconds(50)
         /// Whether the workers run on the processors of the step's own threads: what overlaps there does not gain time
         /// but takes turns, and the worker that has to wait for its turn is the one that all wait for. A flight is then
-        /// sent when its answers are wanted, after whatever else there was to compute.
+        /// sent when its answers are wanted, after whatever else there was to compute, and in portions, of which a
+        /// worker gets fewer that is held up by what else runs there.
         package var sharesProcessors = false
+        /// The fewest experts that a portion is about: with fewer it is not worth its frames.
+        package var portionExperts = 3
 
         package init() {}
     }
@@ -58,6 +61,10 @@ package final class RemoteExperts: RoutedExperts {
     var placement: Placement
     var plan: DispatchPlan
     var parcels = Parcels()
+    /// What the plan keeps back of a flight.
+    var reserve: Reserve?
+    /// Workers that could not be sent to, until they are done without.
+    var unreachable: [(worker: Int, reason: String)] = []
     var commands: [Int: @Sendable (ClusterReply) -> Void] = [:]
     /// What is decided and not done yet.
     var backlog: [ControlPlane.Action] = []
@@ -103,7 +110,7 @@ package final class RemoteExperts: RoutedExperts {
             exchange: dtype)
         encoder = RowEncoder(
             processor: processor, hiddenSize: shape.hiddenSize, maximumRows: maximumTokens, exchange: dtype)
-        plan = DispatchPlan(speeds: control.speeds, shape: shape)
+        plan = DispatchPlan(speeds: control.speeds, shape: shape, portionExperts: limits.portionExperts)
         roster = Roster(workers, now: time.now())
         desk = ControlDesk(
             .init(
@@ -124,13 +131,26 @@ package final class RemoteExperts: RoutedExperts {
         if limits.sharesProcessors {
             held[flight.identifier] = hidden
         } else {
-            try launch(flight, hidden)
+            send(try begin(flight, hidden))
         }
         return flight
     }
 
-    /// Asks the workers what a flight needs of them.
-    private func launch(_ flight: Flight, _ hidden: UnsafePointer<Float>) throws {
+    package func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
+        if let hidden = held.removeValue(forKey: flight.identifier) {
+            try trade(try begin(flight, hidden))
+        } else if let answers = flights[flight.identifier] {
+            try collect(answers)
+        }
+        guard let answers = flights.removeValue(forKey: flight.identifier) else {
+            preconditionFailure("a flight is combined once")
+        }
+        sum.add(answers.values, routing: flight.routing, into: output)
+        end(answers)
+    }
+
+    /// Plans who is asked what a flight needs.
+    private func begin(_ flight: Flight, _ hidden: UnsafePointer<Float>) throws -> Answers {
         try makeWhole()
         let (routing, layer) = (flight.routing, flight.layer)
         let answers = idle.popLast() ?? Answers(processor: processor, maximumAnswers: maximumAnswers, shape: shape)
@@ -140,24 +160,29 @@ package final class RemoteExperts: RoutedExperts {
                 hidden: hidden, routing: routing, layer: layer, epoch: control.beginFlight(), start: time.now()),
             answers: routing.pairCount * table.tensor)
         flights[flight.identifier] = answers
-        plan.build(routing, table)
+        plan.build(routing, table, inPortions: limits.sharesProcessors)
         control.record(
             layer: layer, experts: UnsafeBufferPointer(start: routing.experts, count: routing.pairCount),
             pairs: plan.loads)
         if layer == lastLayer { tokenCount += routing.tokens }
-        send(answers)
+        return answers
     }
 
-    package func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
-        if let hidden = held.removeValue(forKey: flight.identifier) { try launch(flight, hidden) }
-        guard let answers = flights[flight.identifier] else { preconditionFailure("a flight is combined once") }
-        try collect(answers)
-        flights[flight.identifier] = nil
-        sum.add(answers.values, routing: flight.routing, into: output)
-        end(answers)
+    /// Sends what the plan holds of a flight, and waits until it is whole.
+    private func trade(_ answers: Answers) throws {
+        guard plan.hasPortions else {
+            send(answers)
+            return try collect(answers)
+        }
+        // Whoever hands out portions is not to wait until the worker on its own processor has no more to do.
+        try processor.team.withFreeCaller {
+            sendInPortions(answers)
+            try collect(answers)
+        }
     }
 
     package func abandon() {
+        reserve = nil
         parcels.removeAll()
         for answers in flights.values { end(answers) }
         flights.removeAll()
@@ -223,6 +248,7 @@ package final class RemoteExperts: RoutedExperts {
 
     private func end(_ answers: Answers) {
         guard let question = answers.question else { return }
+        if reserve?.answers === answers { reserve = nil }
         parcels.forget(answers)
         answers.end()
         idle.append(answers)

@@ -17,6 +17,8 @@ struct Roster {
         fileprivate(set) var joinedEpoch: UInt32?
         /// Others were asked for what it owes as well, and it has answered nothing since.
         fileprivate(set) var isLate = false
+        /// When its latest answer came: it begins the next parcel only then, however early that was sent.
+        fileprivate var lastAnswer = Instant(nanoseconds: 0)
         /// What its link had brought when it was looked at last.
         fileprivate var bytesIn: UInt64 = 0
     }
@@ -81,8 +83,10 @@ struct Roster {
     /// An answer has come.
     /// - Returns: what the worker did for it.
     mutating func noteCombine(_ header: FrameHeader, of parcel: Parcel, now: Instant) -> WorkerLoad {
-        members[parcel.worker].activity.noteCombine(
-            header, nanoseconds: now.nanoseconds(since: parcel.sent), pairs: parcel.places.count)
+        let start = max(parcel.sent, members[parcel.worker].lastAnswer)
+        members[parcel.worker].lastAnswer = now
+        return members[parcel.worker].activity.noteCombine(
+            header, nanoseconds: now.nanoseconds(since: start), pairs: parcel.places.count)
     }
 
     /// When the worker was heard last; nil when it is not there.

@@ -102,10 +102,19 @@ final class SimulatedWorld {
                 at: time.now().sinceOrigin),
             exchange: exchange, arrivals: arrivals, time: time, processor: processor, shape: Self.shape,
             expertsPerToken: Self.expertsPerToken, maximumTokens: Self.maximumTokens, sliceBytes: sliceBytes,
+            limits: Self.limits(seed),
             planner: { policy, request, input, answer in answer(policy.rearrange(request, input)) },
             logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() })
         self.chaos = chaos
         world.value = self
+    }
+
+    /// With every other seed the workers share the step's processors, and whatever can be kept back is.
+    private static func limits(_ seed: UInt64) -> RemoteExperts.Limits {
+        var limits = RemoteExperts.Limits()
+        limits.sharesProcessors = seed % 2 == 1
+        limits.portionExperts = 0
+        return limits
     }
 
     /// Runs steps of all layers, with rests between them, and checks every result against what was asked.

@@ -122,6 +122,8 @@ package final class RemoteExperts: RoutedExperts {
 
     package var stageCount: Int { placement.stages.count }
 
+    package var passesPerStage: Int { limits.sharesProcessors ? 1 : 2 }
+
     package func stage(of layer: Int) -> Int { placement.stage(layer: layer)?.index ?? 0 }
 
     package var activity: [WorkerActivity] { roster.members.map(\.activity) }

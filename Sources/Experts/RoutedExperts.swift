@@ -6,6 +6,10 @@ package protocol RoutedExperts: AnyObject {
     /// Pipeline stages, first to last: the layers whose experts one group of workers holds.
     var stageCount: Int { get }
 
+    /// Passes with many rows that gain by being in one stage at once: two where the experts compute on processors of
+    /// their own, so that they have one pass's rows while the next one's attention is computed.
+    var passesPerStage: Int { get }
+
     /// The pipeline stage that holds a layer's experts.
     func stage(of layer: Int) -> Int
 
@@ -22,6 +26,10 @@ package protocol RoutedExperts: AnyObject {
 
     /// Forgets every flight that has not been combined, after an error.
     func abandon()
+}
+
+extension RoutedExperts {
+    package var passesPerStage: Int { 1 }
 }
 
 /// One layer's tokens on their way to the experts and back.

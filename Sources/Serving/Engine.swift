@@ -63,7 +63,7 @@ package final class Engine {
 
     private func run() throws -> [Emission] {
         while true {
-            if pipeline.hasRoom { try admit() }
+            if pipeline.hasRoom || pipeline.hasRoomBeside && scheduler.hasPromptForPass(sequences) { try admit() }
             guard !pipeline.isEmpty else { return [] }
             let finished = try pipeline.advance()
             guard finished.isEmpty else { return try finished.flatMap(collect) }

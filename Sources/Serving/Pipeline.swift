@@ -1,9 +1,10 @@
 internal import Experts
 internal import Model
 
-/// Passes under way, oldest first, at most one per pipeline stage: while a later stage's workers compute one batch, an
-/// earlier stage's compute the next. A pass never overtakes the one before it, so consecutive chunks of a prompt may
-/// follow one another.
+/// Passes under way, oldest first, one per pipeline stage: while a later stage's workers compute one batch, an earlier
+/// stage's compute the next. Passes of many rows may be two in a stage, where that keeps both sides at work: while the
+/// workers compute one's experts, this process computes the other's attention. A pass never overtakes the one before
+/// it, so consecutive chunks of a prompt may follow one another.
 final class Pipeline {
     private let experts: any RoutedExperts
     private var passes: [ForwardPass] = []
@@ -21,8 +22,14 @@ final class Pipeline {
         return experts.stage(of: layer) > 0
     }
 
+    /// Whether the first stage takes a pass of many rows beside those that it has.
+    var hasRoomBeside: Bool {
+        let inFirst = passes.count { pass in pass.layerInFlight.map { experts.stage(of: $0) == 0 } ?? true }
+        return inFirst < experts.passesPerStage && passes.count < experts.passesPerStage * experts.stageCount
+    }
+
     func admit(_ pass: ForwardPass) {
-        precondition(hasRoom, "the first stage is taken")
+        precondition(hasRoom || hasRoomBeside, "the first stage is taken")
         passes.append(pass)
     }
 

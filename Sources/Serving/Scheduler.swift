@@ -20,6 +20,11 @@ struct Scheduler {
         }
     }
 
+    /// Whether so many rows of prompts wait that a pass of them reads few weights for each: half as many as a pass has.
+    func hasPromptForPass(_ sequences: [GenerationSequence]) -> Bool {
+        sequences.reduce(0) { $0 + ($1.isPrefilling ? $1.waitingCount : 0) } * 2 >= maximumRows
+    }
+
     /// - Parameter sequences: all that run, oldest first.
     /// - Returns: empty when nothing waits.
     func schedule(_ sequences: [GenerationSequence]) -> [Part] {

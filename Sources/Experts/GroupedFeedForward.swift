@@ -12,13 +12,13 @@ package final class GroupedFeedForward {
     private let inputs: AlignedBuffer<Float>
     private let narrowInputs: AlignedBuffer<UInt16>
     private let gates: AlignedBuffer<Float>
-    private let ups: AlignedBuffer<Float>
     private let narrowGates: AlignedBuffer<UInt16>
     /// For INT8 experts: the rows of the input, those of the pairs, and the inner rows.
     private let inputCodes: AlignedBuffer<UInt8>
     private let pairCodes: AlignedBuffer<UInt8>
     private let gateCodes: AlignedBuffer<UInt8>
-    private let outputs: AlignedBuffer<Float>
+    /// For products on their way to what is kept of them: [rows of a group, block of matrix rows].
+    private let scratch: ScratchPool
     private var groups: [Group] = []
     /// The pairs, by slice.
     private var order: [Int32] = []
@@ -60,13 +60,13 @@ package final class GroupedFeedForward {
         inputs = AlignedBuffer(count: isFast ? 0 : maximumPairs * hiddenSize)
         narrowInputs = AlignedBuffer(count: isFast ? maximumPairs * hiddenSize : 0)
         gates = AlignedBuffer(count: maximumPairs * width)
-        ups = AlignedBuffer(count: maximumPairs * width)
         narrowGates = AlignedBuffer(count: isFast ? maximumPairs * width : 0)
         let codes = isFast ? CodeRows.byteCount(columns: hiddenSize) : 0
         inputCodes = AlignedBuffer(count: maximumRows * codes)
         pairCodes = AlignedBuffer(count: maximumPairs * codes)
         gateCodes = AlignedBuffer(count: isFast ? maximumPairs * CodeRows.byteCount(columns: width) : 0)
-        outputs = AlignedBuffer(count: maximumPairs * hiddenSize)
+        let values = max(Self.scratchCount, maximumPairs * Processor.rowsPerPanel)
+        scratch = ScratchPool(byteCount: values * MemoryLayout<Float>.size)
         order.reserveCapacity(maximumPairs)
     }
 
@@ -209,25 +209,16 @@ package final class GroupedFeedForward {
     }
 
     private func gateAndUp() {
-        cut(\.gate)
-        processor.team.forEach(items.count) { index in
-            let item = items[index]
-            let group = groups[item.group]
-            let input = group.input
-            let gate = gates.pointer + group.first * width
-            let up = ups.pointer + group.first * width
-            processor.kernels.product(
-                group.expert.gate, rows: item.rows, input, into: gate + item.rows.lowerBound, stride: width)
-            processor.kernels.product(
-                group.expert.up, rows: item.rows, input, into: up + item.rows.lowerBound, stride: width)
+        forEachBlock(\.gate) { group, rows, ups in
+            let gates = gates.pointer + group.first * width + rows.lowerBound
+            processor.kernels.product(group.expert.gate, rows: rows, group.input, into: gates, stride: width)
+            processor.kernels.product(group.expert.up, rows: rows, group.input, into: ups, stride: rows.count)
             for row in 0..<group.count {
-                let offset = row * width + item.rows.lowerBound
-                processor.kernels.swiglu(
-                    gate: gate + offset, up: up + offset, count: item.rows.count, into: gate + offset)
+                let gate = gates + row * width
+                processor.kernels.swiglu(gate: gate, up: ups + row * rows.count, count: rows.count, into: gate)
                 if processor.compute == .fast, group.expert.down.inputForms.contains(.bf16) {
-                    processor.kernels.narrow(
-                        gate + offset, count: item.rows.count,
-                        into: narrowGates.pointer + group.first * width + offset)
+                    let place = narrowGates.pointer + (group.first + row) * width + rows.lowerBound
+                    processor.kernels.narrow(gate, count: rows.count, into: place)
                 }
             }
         }
@@ -255,19 +246,37 @@ package final class GroupedFeedForward {
     }
 
     private func down(_ answers: UnsafeMutableRawPointer) {
-        cut(\.down)
+        forEachBlock(\.down) { group, rows, outputs in
+            let matrix = group.expert.down
+            let input = self.rows(
+                matrix.inputForms, from: group.first, count: group.count, wide: gates, narrow: narrowGates,
+                codes: gateCodes, columns: matrix.columns, stride: width)
+            processor.kernels.product(matrix, rows: rows, input, into: outputs, stride: rows.count)
+            for row in 0..<group.count {
+                let offset = Int(order[group.first + row]) * hiddenSize + rows.lowerBound
+                store(outputs + row * rows.count, count: rows.count, in: answers, at: offset)
+            }
+        }
+    }
+
+    /// Calls `body` in parallel with every group, blocks of its matrix's rows, and scratch for a product with them:
+    /// [rows of the group, rows of the block].
+    private func forEachBlock(
+        _ matrix: (UnownedExpert) -> UnownedMatrix, _ body: (Group, Range<Int>, UnsafeMutablePointer<Float>) -> Void
+    ) {
+        cut(matrix)
         processor.team.forEach(items.count) { index in
             let item = items[index]
             let group = groups[item.group]
-            let matrix = group.expert.down
-            let input = rows(
-                matrix.inputForms, from: group.first, count: group.count, wide: gates, narrow: narrowGates,
-                codes: gateCodes, columns: matrix.columns, stride: width)
-            let output = outputs.pointer + group.first * hiddenSize + item.rows.lowerBound
-            processor.kernels.product(matrix, rows: item.rows, input, into: output, stride: hiddenSize)
-            for row in 0..<group.count {
-                let offset = Int(order[group.first + row]) * hiddenSize + item.rows.lowerBound
-                store(output + row * hiddenSize, count: item.rows.count, in: answers, at: offset)
+            let panels = max(1, Self.scratchCount / (group.count * Processor.rowsPerPanel))
+            scratch.withScratch { memory in
+                let scratch = memory.assumingMemoryBound(to: Float.self)
+                for first in stride(
+                    from: item.rows.lowerBound, to: item.rows.upperBound, by: panels * Processor.rowsPerPanel)
+                {
+                    let end = min(first + panels * Processor.rowsPerPanel, item.rows.upperBound)
+                    body(group, first..<end, scratch)
+                }
             }
         }
     }
@@ -319,6 +328,8 @@ package final class GroupedFeedForward {
     private static let codesPerItem = 16384
     /// What a thread reads in some 25 microseconds: longer items leave threads with nothing to do at a loop's end.
     private static let mostWeights = 1 << 19
+    /// Products that stay in a core's second-level cache: 128 KiB.
+    private static let scratchCount = 1 << 15
     /// Below this an item's start costs more than its work.
     private static let minimumRows = 32
 }

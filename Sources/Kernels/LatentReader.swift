@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Attention of many rows to their sequences' latent caches on all threads: each item is a few rows, some heads and one
 /// part of the positions. A row's result does not depend on its company.
 package final class LatentReader {
@@ -37,7 +35,7 @@ package final class LatentReader {
     private let sums: Sums
     /// [parts of a round, rows, heads]
     private let parts: Sums
-    private let scratch = Mutex<[AlignedBuffer<UInt8>]>([])
+    private let scratch: ScratchPool
     private var pieces: [Run] = []
 
     /// How the work is cut into items.
@@ -88,6 +86,8 @@ package final class LatentReader {
         let count = self.maximumRows * heads
         queryMemory = AlignedBuffer(count: count * (latent + rope) * dtype.byteSize)
         queries = UnsafeMutableRawPointer(queryMemory.pointer)
+        scratch = ScratchPool(
+            byteCount: KernelSet.attentionScratch(latent: latent, rope: rope, queries: Self.queriesPerItem))
         sums = Sums(queries: count, heads: heads, latent: latent)
         parts = Sums(queries: max(count, Self.mostQueries), heads: heads, latent: latent)
     }
@@ -166,7 +166,7 @@ package final class LatentReader {
         let query = run.rows.lowerBound * heads + range.lowerBound
         let rowStride = heads * (latent + rope)
         let values = queries + query * (latent + rope) * dtype.byteSize
-        withScratch { scratch in
+        scratch.withScratch { scratch in
             processor.kernels.attend(
                 run.cache,
                 LatentQueries(
@@ -211,15 +211,6 @@ package final class LatentReader {
     private func place(of part: Int, _ round: Round) -> LatentSums {
         let first = (part - round.parts.lowerBound) * round.rows * heads
         return part == 0 ? sums.values : parts.values.from(first, latent: latent)
-    }
-
-    private func withScratch(_ body: (UnsafeMutableRawPointer) -> Void) {
-        let buffer =
-            scratch.withLock { $0.popLast() }
-            ?? AlignedBuffer(
-                count: KernelSet.attentionScratch(latent: latent, rope: rope, queries: Self.queriesPerItem))
-        body(UnsafeMutableRawPointer(buffer.pointer))
-        scratch.withLock { $0.append(buffer) }
     }
 
     /// Queries whose sums are in memory at once, for each of the parts of a round: 128 heads of R1 take 300 kB a row.

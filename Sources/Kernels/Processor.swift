@@ -88,7 +88,8 @@ package struct Processor: Sendable {
         (rows + rowsPerPanel - 1) / rowsPerPanel * rowsPerPanel
     }
 
-    private static let rowsPerPanel = COHORT_PRODUCT_ROWS
+    /// Kernels go through a matrix's rows so many at a time.
+    package static let rowsPerPanel = COHORT_PRODUCT_ROWS
 
     private func forEachBlock(of count: Int, size: Int, _ body: (Range<Int>) -> Void) {
         team.forEach((count + size - 1) / size) { index in

@@ -7,31 +7,27 @@ package final class LayerRun {
     package struct Outcome {
         /// From the dispatch to the end of the combine.
         package let whole: Samples
-        /// Until all rows are on their way.
-        package let dispatch: Samples
         /// That the slowest worker computed.
         package let experts: Samples
         /// The whole without the slowest worker's computing.
         package let way: Samples
 
         /// - Parameters: [repetitions] each.
-        package init(whole: [Double], dispatch: [Double], experts: [Double]) {
+        package init(whole: [Double], experts: [Double]) {
             self.init(
-                whole: Samples(whole), dispatch: Samples(dispatch), experts: Samples(experts),
+                whole: Samples(whole), experts: Samples(experts),
                 way: Samples(zip(whole, experts).map { $0 - $1 }))
         }
 
-        private init(whole: Samples, dispatch: Samples, experts: Samples, way: Samples) {
+        private init(whole: Samples, experts: Samples, way: Samples) {
             self.whole = whole
-            self.dispatch = dispatch
             self.experts = experts
             self.way = way
         }
 
         package static func + (left: Outcome, right: Outcome) -> Outcome {
             Outcome(
-                whole: left.whole + right.whole, dispatch: left.dispatch + right.dispatch,
-                experts: left.experts + right.experts, way: left.way + right.way)
+                whole: left.whole + right.whole, experts: left.experts + right.experts, way: left.way + right.way)
         }
     }
 
@@ -67,33 +63,28 @@ package final class LayerRun {
 
     /// - Throws: what the experts throw.
     package func measure(_ stopwatch: Stopwatch) throws -> Outcome {
-        var (dispatch, slowest, whole): ([Double], [Double], [Double]) = ([], [], [])
+        var (slowest, whole): ([Double], [Double]) = ([], [])
         _ = try stopwatch.measure { repetition in
             let before = busySeconds()
             let seconds = try run(batch: repetition)
             guard repetition > 0 else { return }
-            dispatch.append(seconds.dispatch)
             slowest.append(zip(before, busySeconds()).map { $1 - $0 }.max() ?? 0)
-            whole.append(seconds.whole)
+            whole.append(seconds)
         }
-        return Outcome(whole: whole, dispatch: dispatch, experts: slowest)
+        return Outcome(whole: whole, experts: slowest)
     }
 
     /// Dispatches and combines one batch of the trace.
-    /// - Returns: seconds until all rows were on their way, and until the end.
+    /// - Returns: seconds.
     /// - Throws: what the experts throw.
     @discardableResult
-    package func run(batch: Int) throws -> (dispatch: Double, whole: Double) {
+    package func run(batch: Int) throws -> Double {
         for (pair, expert) in trace.batch(layer: 0, from: batch * tokens, tokens: tokens).enumerated() {
             routing.experts[pair] = expert
         }
-        var flight: Flight?
-        let dispatch = try Stopwatch.seconds {
-            flight = try experts.dispatch(input.pointer, to: routing, layer: layer)
+        return try Stopwatch.seconds {
+            try experts.combine(
+                experts.dispatch(input.pointer, to: routing, layer: layer), into: output.pointer)
         }
-        let combine = try Stopwatch.seconds {
-            if let flight { try experts.combine(flight, into: output.pointer) }
-        }
-        return (dispatch, dispatch + combine)
     }
 }

@@ -33,7 +33,7 @@ package struct PredictionReport: Sendable, Encodable {
 
         package init(batch: Int, _ outcome: LayerRun.Outcome) {
             self.batch = batch
-            dispatchSeconds = outcome.dispatch.summary
+            dispatchSeconds = outcome.whole.summary
             expertSeconds = outcome.experts.summary
             waySeconds = outcome.way.summary
         }
@@ -85,7 +85,7 @@ package struct PredictionReport: Sendable, Encodable {
     }
 
     private func layerTable() -> [String] {
-        var table = TextTable(header: ["one layer", "dispatch", "experts", "way there and back"])
+        var table = TextTable(header: ["one layer", "dispatch + combine", "experts", "way there and back"])
         for layer in layers {
             table.add(
                 [Self.sequences(layer.batch)]

@@ -7,7 +7,7 @@ import Testing
         let report = DispatchReport(
             hiddenSize: 7168, rows: 2, wire: "fp8", sizes: [.init(out: 1000, back: 200), .init(out: 500, back: 34)],
             outcome: LayerRun.Outcome(
-                whole: [0.010, 0.020, 0.030], dispatch: [0.001, 0.001, 0.001], experts: [0.008, 0.014, 0.022]),
+                whole: [0.010, 0.020, 0.030], experts: [0.008, 0.014, 0.022]),
             pingPong: Samples([0.002, 0.003, 0.004]))
         #expect(report.workers == 2 && report.bytesOut == 1500 && report.bytesBack == 234)
         #expect(report.dispatchSeconds.median == 0.020 && report.expertSeconds.median == 0.014)

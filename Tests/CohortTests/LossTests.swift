@@ -11,10 +11,10 @@ import Testing
 
     /// A long generation under way, with `count` workers.
     private func generation(
-        _ scene: Scene, _ count: Int, _ arguments: [String] = []
+        _ scene: Scene, _ count: Int, _ arguments: [String] = [], model: String = model, length: [String] = long
     ) async throws -> (RunningProgram, ClusterScene, [RunningProgram]) {
         let cluster = try ClusterScene(scene, workers: count)
-        let coordinator = try cluster.startCoordinator(Self.model, Self.long)
+        let coordinator = try cluster.startCoordinator(model, length)
         let workers = try (1...count).map { try cluster.startWorker("worker-\($0)", arguments) }
         try await coordinator.putsOut()
         return (coordinator, cluster, workers)
@@ -87,7 +87,10 @@ import Testing
     @Test("workers by hand dial a coordinator that is gone for as long as they are told, and say that it is gone")
     func lostCoordinator() async throws {
         try await Scene.play { scene in
-            let (coordinator, cluster, workers) = try await generation(scene, 2, ["--connect-timeout", "2"])
+            // Many seconds of it: this ends before the generation does, whatever else the machine has to do.
+            let (coordinator, cluster, workers) = try await generation(
+                scene, 2, ["--connect-timeout", "2"], model: Fixture("tiny-r1-bf16").model,
+                length: ["--prompt-ids", "0,5,7", "--max-tokens", "10000", "--ignore-eos"])
             coordinator.signal(SIGKILL)
             for worker in workers {
                 let outcome = try await worker.end(within: .seconds(10))

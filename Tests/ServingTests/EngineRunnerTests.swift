@@ -1,3 +1,4 @@
+import Foundation
 import Serving
 import TestSupport
 import Testing
@@ -55,6 +56,17 @@ import Testing
         }
     }
 
+    /// Makes steps so slow that a long request outlasts whatever keeps the test from going on.
+    private final class Pause: Interlude, Sendable {
+        private let nap = Nap()
+
+        var obstacle: String? { nil }
+
+        func betweenSteps() { Thread.sleep(forTimeInterval: 0.01) }
+        func rest(until deadline: ContinuousClock.Instant) { nap.rest(until: deadline) }
+        func wake() { nap.wake() }
+    }
+
     @Test("gives each of many requests the tokens and log-probabilities that it gets alone")
     func determinism() async throws {
         let requests = (0..<12).map { request($0) }
@@ -85,7 +97,7 @@ import Testing
     func cancel() async throws {
         let expected = try stepsAlone(request(1))
         let runner = EngineRunner(
-            engine: try model.engine(), limits: .init(running: 2, waiting: 64, wait: .seconds(60)))
+            engine: try model.engine(), limits: .init(running: 2, waiting: 64, wait: .seconds(60)), interlude: Pause())
         try await serving(runner) {
             let long = try runner.submit(request(0, tokens: 3000))
             let other = try runner.submit(request(1))
@@ -104,7 +116,7 @@ import Testing
 
     @Test("gives a request up when nobody listens any more")
     func dropped() async throws {
-        let runner = EngineRunner(engine: try model.engine(), limits: Self.ample)
+        let runner = EngineRunner(engine: try model.engine(), limits: Self.ample, interlude: Pause())
         try await serving(runner) {
             do {
                 let generation = try runner.submit(request(0, tokens: 3000))
@@ -128,7 +140,8 @@ import Testing
     @Test("lets a request wait no longer than the limit")
     func overdue() async throws {
         let runner = EngineRunner(
-            engine: try model.engine(), limits: .init(running: 1, waiting: 8, wait: .milliseconds(1)))
+            engine: try model.engine(), limits: .init(running: 1, waiting: 8, wait: .milliseconds(1)),
+            interlude: Pause())
         try await serving(runner) {
             let running = try runner.submit(request(0, tokens: 3000))
             var events = running.events.makeAsyncIterator()
@@ -152,7 +165,7 @@ import Testing
     @Test("fails what runs and what waits when it is stopped without time")
     func stop() async throws {
         let runner = EngineRunner(
-            engine: try model.engine(), limits: .init(running: 1, waiting: 8, wait: .seconds(60)))
+            engine: try model.engine(), limits: .init(running: 1, waiting: 8, wait: .seconds(60)), interlude: Pause())
         async let end: Void = runner.run()
         let generations = try [0, 1].map { try runner.submit(request($0, tokens: 3000)) }
         runner.stop(by: .now + .milliseconds(20))

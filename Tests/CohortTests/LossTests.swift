@@ -4,17 +4,17 @@ import Testing
 
 /// Processes that end, hang or are stopped while others need them.
 @Suite struct LossTests {
-    private static let model = Fixture("v2-lite").model
+    private static let model = Fixture("tiny-r1-bf16").model
     private static let long = [
-        "--prompt-ids", "0,5,7", "--max-tokens", "2500", "--ignore-eos", "--temperature", "2", "--seed", "7",
+        "--prompt-ids", "0,5,7", "--max-tokens", "6000", "--ignore-eos", "--temperature", "2", "--seed", "7",
     ]
 
     /// A long generation under way, with `count` workers.
     private func generation(
-        _ scene: Scene, _ count: Int, _ arguments: [String] = [], model: String = model, length: [String] = long
+        _ scene: Scene, _ count: Int, _ arguments: [String] = [], length: [String] = long
     ) async throws -> (RunningProgram, ClusterScene, [RunningProgram]) {
         let cluster = try ClusterScene(scene, workers: count)
-        let coordinator = try cluster.startCoordinator(model, length)
+        let coordinator = try cluster.startCoordinator(Self.model, length)
         let workers = try (1...count).map { try cluster.startWorker("worker-\($0)", arguments) }
         try await coordinator.putsOut()
         return (coordinator, cluster, workers)
@@ -89,7 +89,7 @@ import Testing
         try await Scene.play { scene in
             // Many seconds of it: this ends before the generation does, whatever else the machine has to do.
             let (coordinator, cluster, workers) = try await generation(
-                scene, 2, ["--connect-timeout", "2"], model: Fixture("tiny-r1-bf16").model,
+                scene, 2, ["--connect-timeout", "2"],
                 length: ["--prompt-ids", "0,5,7", "--max-tokens", "10000", "--ignore-eos"])
             coordinator.signal(SIGKILL)
             for worker in workers {

@@ -58,6 +58,9 @@ struct TemplateLexer {
         index = min(index + count, source.count)
     }
 
+    /// What every tag begins with.
+    private static let brace: Unicode.Scalar = "\u{7B}"
+
     private mutating func append(_ kind: TemplateToken.Kind) {
         tokens.append(TemplateToken(kind: kind, line: line))
     }
@@ -69,7 +72,7 @@ struct TemplateLexer {
         var text = source[index..<end]
         if end + 2 < source.count, source[end + 2] == "-" {
             while let last = text.last, TemplateText.isWhiteSpace(last) { text.removeLast() }
-        } else if end + 2 < source.count, source[end + 1] != "{", source[end + 2] != "+" {
+        } else if end + 2 < source.count, source[end + 1] != Self.brace, source[end + 2] != "+" {
             text = withoutIndentation(text)
         }
         if !text.isEmpty { append(.text(String(String.UnicodeScalarView(text)))) }
@@ -77,7 +80,7 @@ struct TemplateLexer {
     }
 
     private func isTagStart(_ position: Int) -> Bool {
-        guard source[position] == "{", position + 1 < source.count else { return false }
+        guard source[position] == Self.brace, position + 1 < source.count else { return false }
         return "{%#".unicodeScalars.contains(source[position + 1])
     }
 

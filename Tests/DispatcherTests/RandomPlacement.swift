@@ -1,5 +1,6 @@
 import Checkpoint
 import Cluster
+import Dispatcher
 import Experts
 import Kernels
 import TestSupport
@@ -42,5 +43,19 @@ extension Placement {
         return try Placement(epoch: 3, parallelism: parallelism, stages: stages, experts: config.expertCount) {
             holders[$0] ?? []
         }
+    }
+}
+
+extension ClusterHarness {
+    /// In-process workers with random places, computing as most clusters do.
+    static func random(
+        _ checkpoint: Checkpoint, workers: Int, tensor: Int = 1, replicas: Int = 1,
+        limits: RemoteExperts.Limits = .init(), using generator: inout SplitMix
+    ) throws -> ClusterHarness {
+        let parallelism = try Parallelism(tensor: tensor, pipeline: 1, workers: workers)
+        return try ClusterHarness(
+            checkpoint,
+            placement: try .random(checkpoint.config, parallelism, replicas: replicas, using: &generator),
+            compute: .fast, exchange: .bf16, maximumTokens: maximumTokens, limits: limits)
     }
 }

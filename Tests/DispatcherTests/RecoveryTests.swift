@@ -21,11 +21,8 @@ import Testing
         workers: Int, tensor: Int = 1, replicas: Int = 1, limits: RemoteExperts.Limits = .init(),
         using generator: inout SplitMix
     ) throws -> ClusterHarness {
-        let parallelism = try Parallelism(tensor: tensor, pipeline: 1, workers: workers)
-        return try ClusterHarness(
-            checkpoint,
-            placement: try .random(checkpoint.config, parallelism, replicas: replicas, using: &generator),
-            compute: .fast, exchange: .bf16, maximumTokens: ClusterHarness.maximumTokens, limits: limits)
+        try .random(
+            checkpoint, workers: workers, tensor: tensor, replicas: replicas, limits: limits, using: &generator)
     }
 
     @Test("a worker that dies under way costs no answer, with a replica or without", arguments: [1, 2])

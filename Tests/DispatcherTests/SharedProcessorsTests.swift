@@ -23,12 +23,7 @@ import Wire
     ) throws -> ClusterHarness {
         var limits = RemoteExperts.Limits()
         limits.sharesProcessors = true
-        return try ClusterHarness(
-            checkpoint,
-            placement: try .random(
-                checkpoint.config, Parallelism(tensor: 1, pipeline: 1, workers: workers), replicas: replicas,
-                using: &generator),
-            compute: .fast, exchange: .bf16, maximumTokens: ClusterHarness.maximumTokens, limits: limits)
+        return try .random(checkpoint, workers: workers, replicas: replicas, limits: limits, using: &generator)
     }
 
     @Test("a flight leaves when its answers are wanted, and comes back with the same bits")

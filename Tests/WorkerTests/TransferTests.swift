@@ -200,7 +200,8 @@ import Wire
                 guard case .read(let range) = message else {
                     return try link.send(.slice(description), flight: header.flight)
                 }
-                for _ in 0..<4 { try Self.send(range.byteCount, header, link) }
+                let stray = FrameHeader(kind: .chunk, flight: header.flight + 1, payloadLength: 0)
+                try Self.send(range.byteCount, stray, link)
             },
             { _, header, link in try link.send(.slice(description), flight: header.flight + 1) },
             { _, _, link in try link.send(.goodbye(Goodbye(reason: "no"))) },

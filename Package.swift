@@ -98,6 +98,7 @@ let package = Package(
                 "Worker", "Transport", "Wire", "Cluster", "Checkpoint", "Experts", "Kernels", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .tests("ExpertsTests", ["Experts", "Checkpoint", "Kernels", "TestSupport"]),
         .tests("ModelTests", ["Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
         .tests("ServingTests", ["Serving", "Model", "Checkpoint", "Experts", "Kernels", "TestSupport"]),
         .tests(

@@ -1,9 +1,13 @@
 package import Experts
-internal import Kernels
+package import Kernels
 
 /// Routed experts that have nothing to say: what is left of a step is the coordinator's own work.
 package final class IdleExperts: RoutedExperts {
-    package init() {}
+    private let team: ThreadTeam
+
+    package init(team: ThreadTeam) {
+        self.team = team
+    }
 
     package var stageCount: Int { 1 }
 
@@ -13,7 +17,11 @@ package final class IdleExperts: RoutedExperts {
         Flight(identifier: 0, layer: layer, routing: routing)
     }
 
-    package func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) {}
+    package func combine(
+        _ flight: Flight, beside work: (any FeedForwardLoops)?, into output: UnsafeMutablePointer<Float>
+    ) {
+        work?.run(on: team)
+    }
 
     package func abandon() {}
 }

@@ -35,7 +35,7 @@ package struct PlanTrial {
             experts: experts, layer: layers[0], trace: trace, tokens: batch, hiddenSize: config.hiddenSize,
             busySeconds: busySeconds)
         // A machine changes from second to second: each phase is measured before and after the whole.
-        let own = try step(batch, IdleExperts())
+        let own = try step(batch, IdleExperts(team: processor.team))
         let before = try run.measure(Self.stopwatch)
         let whole = try step(batch, experts)
         let outcome = before + (try run.measure(Self.stopwatch))
@@ -43,7 +43,7 @@ package struct PlanTrial {
         return (
             PredictionReport.Layer(batch: batch, outcome),
             PlanCalibration.Measurement(
-                batch: batch, coordinatorSeconds: (own + (try step(batch, IdleExperts()))).median,
+                batch: batch, coordinatorSeconds: (own + (try step(batch, IdleExperts(team: processor.team)))).median,
                 workerSeconds: count * outcome.experts.median, waySeconds: count * outcome.way.median,
                 stepSeconds: whole.median)
         )

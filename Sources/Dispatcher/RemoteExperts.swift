@@ -138,7 +138,10 @@ package final class RemoteExperts: RoutedExperts {
         return flight
     }
 
-    package func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
+    package func combine(
+        _ flight: Flight, beside work: (any FeedForwardLoops)?, into output: UnsafeMutablePointer<Float>
+    ) throws {
+        work?.run(on: processor.team)
         if let hidden = held.removeValue(forKey: flight.identifier) {
             try trade(try begin(flight, hidden))
         } else if let answers = flights[flight.identifier] {

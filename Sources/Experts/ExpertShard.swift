@@ -8,6 +8,8 @@ package final class ExpertShard: Sendable {
     private let layers: [Int: [ExpertWeights?]]
     /// The same as kernels take them.
     private let unowned: [Int: [UnownedExpert?]]
+    /// By layer: what any of its experts reads its input as.
+    private let forms: [Int: RowForms]
 
     /// - Parameter held: the experts of each layer, [expert * tensorParallelSize + rank], nil where this process
     ///   holds none.
@@ -17,6 +19,9 @@ package final class ExpertShard: Sendable {
         self.tensorParallelSize = tensorParallelSize
         layers = held
         unowned = held.mapValues { $0.map { $0.map(UnownedExpert.init) } }
+        forms = held.mapValues { experts in
+            experts.reduce(into: []) { $0.formUnion($1.map { $0.gate.inputForms.union($0.up.inputForms) } ?? []) }
+        }
     }
 
     /// Every expert of every given layer, whole, as stored.
@@ -71,6 +76,9 @@ package final class ExpertShard: Sendable {
 
     /// A layer's slices, nil where this process holds none. They are valid as long as the shard.
     func experts(of layer: Int) -> [UnownedExpert?] { unowned[layer] ?? [] }
+
+    /// What the experts of a layer read their input as.
+    func inputForms(of layer: Int) -> RowForms { forms[layer] ?? [] }
 
     /// All that is held.
     package var all: [ExpertWeights] { layers.values.flatMap { $0.compactMap(\.self) } }

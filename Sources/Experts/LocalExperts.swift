@@ -43,18 +43,22 @@ package final class LocalExperts: RoutedExperts {
         return flight
     }
 
-    package func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) {
+    package func combine(
+        _ flight: Flight, beside work: (any FeedForwardLoops)?, into output: UnsafeMutablePointer<Float>
+    ) {
         guard let hidden = hidden.removeValue(forKey: flight.identifier) else {
             preconditionFailure("a flight is combined once")
         }
         let routing = flight.routing
-        let (experts, perToken) = (routing.experts, routing.expertsPerToken)
         pairs.removeAll(keepingCapacity: true)
-        pairs.append(
-            contentsOf: (0..<routing.pairCount).lazy.map { .init(row: $0 / perToken, slice: Int(experts[$0])) })
+        for row in 0..<routing.tokens {
+            for pair in row * routing.expertsPerToken..<(row + 1) * routing.expertsPerToken {
+                pairs.append(.init(row: row, slice: Int(routing.experts[pair])))
+            }
+        }
         feedForward.run(
             pairs, of: shard, layer: flight.layer, input: encoder.encode(hidden, count: routing.tokens),
-            rowCount: routing.tokens, answers: answers.pointer)
+            rowCount: routing.tokens, beside: work, answers: answers.pointer)
         sum.add(answers.pointer, routing: routing, into: output)
     }
 

@@ -18,11 +18,14 @@ package protocol RoutedExperts: AnyObject {
     /// - Throws: when a worker that is needed cannot be reached.
     func dispatch(_ hidden: UnsafePointer<Float>, to routing: Routing, layer: Int) throws -> Flight
 
-    /// Waits for the answers of a flight and adds them: output[t] += sum over slots of weight[t, slot] * answer[t,
-    /// slot], in slot order.
-    /// - Parameter output: [routing.tokens, hidden size] f32.
+    /// Does the caller's own work, waits for the answers of a flight and adds them: output[t] += sum over slots of
+    /// weight[t, slot] * answer[t, slot], in slot order.
+    /// - Parameters:
+    ///   - work: on the same rows; it may write the output that the answers are added to.
+    ///   - output: [routing.tokens, hidden size] f32.
     /// - Throws: when an answer cannot be had.
-    func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws
+    func combine(
+        _ flight: Flight, beside work: (any FeedForwardLoops)?, into output: UnsafeMutablePointer<Float>) throws
 
     /// Forgets every flight that has not been combined, after an error.
     func abandon()
@@ -30,6 +33,11 @@ package protocol RoutedExperts: AnyObject {
 
 extension RoutedExperts {
     package var passesPerStage: Int { 1 }
+
+    /// The same without work of the caller's own.
+    package func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
+        try combine(flight, beside: nil, into: output)
+    }
 }
 
 /// One layer's tokens on their way to the experts and back.

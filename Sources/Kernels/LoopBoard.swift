@@ -18,23 +18,28 @@ final class LoopBoard: Sendable {
 
     private let state = Atomic<UInt64>(0)
     private let next = Atomic<Int>(0)
+    /// Of all indices; negative as long as the caller finds it out.
+    private let count = Atomic<Int>(0)
     private let busy = Atomic<Bool>(false)
     private let closed = Atomic<Bool>(false)
     private let workersBed = Bed()
     private let callersBed = Bed()
     // Written by the caller while no worker is in a loop, which `state` orders.
-    private nonisolated(unsafe) var count = 0
+    /// Indices that are there from the beginning.
+    private nonisolated(unsafe) var known = 0
     private nonisolated(unsafe) var body: (Int) -> Void = { _ in }
 
-    /// The caller's part.
-    func run(count: Int, _ body: @escaping (Int) -> Void) {
+    /// The caller's part: it finds out how many indices there are in all, then helps.
+    func run(known: Int, thenUpTo all: () -> Int, _ body: @escaping (Int) -> Void) {
         precondition(!busy.exchange(true, ordering: .acquiring), "a team runs one loop at a time")
-        self.count = count
+        self.known = known
         self.body = body
+        count.store(-1, ordering: .relaxed)
         next.store(0, ordering: .relaxed)
         let number = state.load(ordering: .relaxed) / Self.number
         state.store((number &+ 1) &* Self.number | Self.open, ordering: .sequentiallyConsistent)
         workersBed.wake()
+        count.store(all(), ordering: .releasing)
         takeIndices()
         state.bitwiseAnd(~Self.open, ordering: .acquiringAndReleasing)
         wait(in: callersBed) { state.load(ordering: .sequentiallyConsistent) & Self.entered == 0 }
@@ -71,12 +76,21 @@ final class LoopBoard: Sendable {
     }
 
     private func takeIndices() {
-        let count = count
+        let known = known
         let body = body
         while true {
             let index = next.add(1, ordering: .relaxed).oldValue
-            if index >= count { return }
+            if index >= known, index >= countOfAll() { return }
             body(index)
+        }
+    }
+
+    /// Waits for the caller to find it out, which is a matter of microseconds.
+    private func countOfAll() -> Int {
+        while true {
+            let count = count.load(ordering: .acquiring)
+            if count >= 0 { return count }
+            cohort_pause()
         }
     }
 

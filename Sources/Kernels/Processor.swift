@@ -30,8 +30,10 @@ package struct Processor: Sendable {
     ) {
         let stride = stride ?? matrix.rows
         let unowned = matrix.unowned
+        let blocks = blocks(of: unowned, inputRows: input.rows)
         withExtendedLifetime(matrix) {
-            forEachBlock(of: matrix, inputRows: input.rows) { rows in
+            team.forEach(blocks.count) { block in
+                let rows = blocks[block]
                 kernels.product(unowned, rows: rows, input, into: output + rows.lowerBound, stride: stride)
             }
         }
@@ -42,25 +44,20 @@ package struct Processor: Sendable {
         _ input: Activations, by matrices: (WeightMatrix, WeightMatrix),
         into outputs: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>)
     ) {
-        let sizes = (rowsPerBlock(matrices.0, inputRows: input.rows), rowsPerBlock(matrices.1, inputRows: input.rows))
-        let blocks = (matrices.0.rows + sizes.0 - 1) / sizes.0
         let unowned = (matrices.0.unowned, matrices.1.unowned)
+        let blocks = (
+            blocks(of: unowned.0, inputRows: input.rows), blocks(of: unowned.1, inputRows: input.rows)
+        )
         withExtendedLifetime(matrices) {
-            team.forEach(blocks + (matrices.1.rows + sizes.1 - 1) / sizes.1) { index in
-                let isFirst = index < blocks
+            team.forEach(blocks.0.count + blocks.1.count) { index in
+                let isFirst = index < blocks.0.count
                 let matrix = isFirst ? unowned.0 : unowned.1
-                let first = isFirst ? index * sizes.0 : (index - blocks) * sizes.1
-                let rows = first..<min(first + (isFirst ? sizes.0 : sizes.1), matrix.rows)
+                let rows = isFirst ? blocks.0[index] : blocks.1[index - blocks.0.count]
                 kernels.product(
-                    matrix, rows: rows, input, into: (isFirst ? outputs.0 : outputs.1) + first, stride: matrix.rows)
+                    matrix, rows: rows, input, into: (isFirst ? outputs.0 : outputs.1) + rows.lowerBound,
+                    stride: matrix.rows)
             }
         }
-    }
-
-    /// Calls `body` in parallel with blocks of a matrix's rows, of a size that suits products with so many rows of
-    /// input.
-    package func forEachBlock(of matrix: WeightMatrix, inputRows: Int, _ body: (Range<Int>) -> Void) {
-        forEachBlock(of: matrix.rows, size: rowsPerBlock(matrix, inputRows: inputRows), body)
     }
 
     /// Calls `body` with blocks of rows that want next to no arithmetic: in parallel if they are many.
@@ -75,12 +72,13 @@ package struct Processor: Sendable {
         }
     }
 
-    private func rowsPerBlock(_ matrix: WeightMatrix, inputRows: Int) -> Int {
+    /// Blocks of a matrix's rows, of a size that suits products with so many rows of input.
+    package func blocks(of matrix: UnownedMatrix, inputRows: Int) -> RowBlocks {
         let isFew = inputRows <= Self.fewRows
         let blocks = team.threads * (isFew ? Self.blocksPerThread.few : Self.blocksPerThread.many)
         let even = min(matrix.rows / blocks, isFew ? Self.mostRowsPerBlock.few : Self.mostRowsPerBlock.many)
         let least = Self.leastWorkPerBlock / max(matrix.columns * inputRows, 1)
-        return Self.wholePanels(max(even, least, 1))
+        return RowBlocks(rows: matrix.rows, size: Self.wholePanels(max(even, least, 1)))
     }
 
     /// As many rows or a few more, so that kernels have no rest.
@@ -92,8 +90,7 @@ package struct Processor: Sendable {
     package static let rowsPerPanel = COHORT_PRODUCT_ROWS
 
     private func forEachBlock(of count: Int, size: Int, _ body: (Range<Int>) -> Void) {
-        team.forEach((count + size - 1) / size) { index in
-            body(index * size..<min((index + 1) * size, count))
-        }
+        let blocks = RowBlocks(rows: count, size: size)
+        team.forEach(blocks.count) { body(blocks[$0]) }
     }
 }

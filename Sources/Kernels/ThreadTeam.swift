@@ -57,6 +57,16 @@ package final class ThreadTeam: Sendable {
             for index in 0..<max(count, 0) { body(index) }
             return
         }
-        withoutActuallyEscaping(body) { board.run(count: count, $0) }
+        withoutActuallyEscaping(body) { board.run(known: count, thenUpTo: { count }, $0) }
+    }
+
+    /// The same for a loop whose first indices alone are there at the beginning: the other threads begin with these
+    /// while the caller finds out how many there are in all, which is to take no longer than they do.
+    /// - Parameters:
+    ///   - known: indices that are there; `body` may be called with them at once.
+    ///   - all: called once, on the caller; no less than `known`. Runs no loop of this team.
+    package func forEach(_ known: Int, thenUpTo all: () -> Int, _ body: (Int) -> Void) {
+        guard threads > 1, known > 0 else { return forEach(all(), body) }
+        withoutActuallyEscaping(body) { board.run(known: known, thenUpTo: all, $0) }
     }
 }

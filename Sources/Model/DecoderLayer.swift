@@ -53,9 +53,13 @@ package struct DecoderLayer {
         if case .mixture = feedForward { true } else { false }
     }
 
-    /// residual += attention(norm(residual)); then the dense feed-forward, or router, dispatch and the shared expert.
+    /// residual += attention(norm(residual)); then the dense feed-forward, or router and dispatch. What a layer's
+    /// feed-forward makes is left in `workspace.branch`, for the next layer to add.
+    /// - Parameter adding: whether the layer before has left something there.
     /// - Returns: the flight to hand to `finish`; nil for a dense layer, which is done.
-    func begin(_ batch: Batch, rotary: Rotary, experts: any RoutedExperts, _ workspace: Workspace) throws -> Flight? {
+    func begin(
+        _ batch: Batch, adding: Bool, rotary: Rotary, experts: any RoutedExperts, _ workspace: Workspace
+    ) throws -> Flight? {
         let rows = batch.rowCount
         let processor = workspace.processor
         let (residual, normed, branch) = (
@@ -63,42 +67,39 @@ package struct DecoderLayer {
         )
         let operand = workspace.hiddenOperand
         let forms = (attention: attention.inputForms, feedForward: feedForward.inputForms)
-        attentionNorm.apply(residual, rows: rows, into: normed, operand, for: forms.attention, processor)
+        attentionNorm.apply(
+            residual, adding: adding ? branch : nil, rows: rows, into: normed, operand, for: forms.attention,
+            processor)
         let hidden = operand.loaded(normed, rows: rows, columns: hiddenSize, for: forms.attention)
         attention.forward(hidden, batch: batch, rotary: rotary, workspace, into: branch)
         feedForwardNorm.apply(
             residual, adding: branch, rows: rows, into: normed, operand, for: forms.feedForward, processor)
-        let input = operand.loaded(normed, rows: rows, columns: hiddenSize, for: forms.feedForward)
         switch feedForward {
         case .dense(let dense):
-            dense.forward(input, workspace, into: branch)
-            add(rows, workspace)
+            dense.forward(input(rows, workspace), workspace, into: branch)
             return nil
-        case .mixture(let router, let shared):
+        case .mixture(let router, _):
             router.route(
                 normed, tokens: rows, scores: workspace.routerScores.pointer, into: workspace.routing, processor)
-            let flight = try experts.dispatch(normed, to: workspace.routing, layer: index)
-            if let shared {
-                shared.forward(input, workspace, into: branch)
-            } else {
-                branch.update(repeating: 0, count: rows * hiddenSize)
-            }
-            return flight
+            return try experts.dispatch(normed, to: workspace.routing, layer: index)
         }
     }
 
-    /// Adds the experts' answers to the shared expert's, and both to the residual.
+    /// Computes the shared expert and adds the experts' answers to what it makes.
     func finish(_ flight: Flight, experts: any RoutedExperts, _ workspace: Workspace) throws {
-        try experts.combine(flight, into: workspace.branch.pointer)
-        add(flight.routing.tokens, workspace)
+        let rows = flight.routing.tokens
+        guard case .mixture(_, let shared?) = feedForward else {
+            workspace.branch.pointer.update(repeating: 0, count: rows * hiddenSize)
+            return try experts.combine(flight, into: workspace.branch.pointer)
+        }
+        try experts.combine(
+            flight, beside: shared.loops(input(rows, workspace), workspace, into: workspace.branch.pointer),
+            into: workspace.branch.pointer)
     }
 
-    private func add(_ rows: Int, _ workspace: Workspace) {
-        workspace.processor.team.forEach(rows) { row in
-            let offset = row * hiddenSize
-            workspace.processor.kernels.accumulate(
-                workspace.branch.pointer + offset, weight: 1, count: hiddenSize,
-                into: workspace.residual.pointer + offset)
-        }
+    /// The normed rows, as the dense feed-forward or the shared expert reads them.
+    private func input(_ rows: Int, _ workspace: Workspace) -> Activations {
+        workspace.hiddenOperand.loaded(
+            workspace.normed.pointer, rows: rows, columns: hiddenSize, for: feedForward.inputForms)
     }
 }

@@ -1,4 +1,5 @@
 internal import Checkpoint
+internal import Experts
 internal import Kernels
 
 /// A gated feed-forward that every token passes: a dense layer's, or the shared expert.
@@ -19,23 +20,69 @@ struct FeedForward {
 
     /// output [rows, hidden] = down(silu(gate(input)) * up(input)).
     func forward(_ input: Activations, _ workspace: Workspace, into output: UnsafeMutablePointer<Float>) {
-        let processor = workspace.processor
-        let (gates, ups) = (workspace.gates.pointer, workspace.ups.pointer)
-        let forms = down.inputForms
-        let matrices = (gate: gate.unowned, up: up.unowned)
-        processor.forEachBlock(of: gate, inputRows: input.rows) { block in
-            let first = block.lowerBound
-            processor.kernels.product(matrices.gate, rows: block, input, into: gates + first, stride: gate.rows)
-            processor.kernels.product(matrices.up, rows: block, input, into: ups + first, stride: gate.rows)
-            for row in 0..<input.rows {
-                let offset = row * gate.rows + first
-                let values = gates + offset
-                processor.kernels.swiglu(gate: values, up: ups + offset, count: block.count, into: values)
-                workspace.gateOperand.take(values, count: block.count, at: offset, for: forms, processor.kernels)
-            }
-        }
-        workspace.gateOperand.encode(gates, rows: input.rows, columns: gate.rows, for: forms, processor)
-        let operand = workspace.gateOperand.loaded(gates, rows: input.rows, columns: gate.rows, for: forms)
-        processor.multiply(operand, by: down, into: output)
+        loops(input, workspace, into: output).run(on: workspace.processor.team)
     }
+
+    /// The same as loops. They are valid as long as this and the workspace, whose inner rows they write.
+    func loops(
+        _ input: Activations, _ workspace: Workspace, into output: UnsafeMutablePointer<Float>
+    ) -> any FeedForwardLoops {
+        Loops(
+            gate: gate.unowned, up: up.unowned, down: down.unowned, input: input, workspace: workspace,
+            output: output)
+    }
+}
+
+/// The blocks of the matrices' rows.
+private struct Loops: FeedForwardLoops {
+    let gate: UnownedMatrix
+    let up: UnownedMatrix
+    let down: UnownedMatrix
+    let input: Activations
+    let workspace: Workspace
+    let output: UnsafeMutablePointer<Float>
+
+    func count(of loop: FeedForwardLoop) -> Int {
+        switch loop {
+        case .gateAndUp: blocks(of: gate).count
+        case .encode: workspace.gateOperand.takesCodes(for: down.inputForms) ? input.rows : 0
+        case .down: blocks(of: down).count
+        }
+    }
+
+    func run(_ item: Int, of loop: FeedForwardLoop) {
+        switch loop {
+        case .gateAndUp: gateAndUp(blocks(of: gate)[item])
+        case .encode:
+            workspace.gateOperand.take(
+                row: item, workspace.gates.pointer + item * gate.rows, columns: gate.rows, for: .int8, kernels)
+        case .down:
+            let rows = blocks(of: down)[item]
+            kernels.product(down, rows: rows, innerRows, into: output + rows.lowerBound, stride: down.rows)
+        }
+    }
+
+    private func gateAndUp(_ rows: Range<Int>) {
+        let (gates, ups) = (workspace.gates.pointer + rows.lowerBound, workspace.ups.pointer + rows.lowerBound)
+        kernels.product(gate, rows: rows, input, into: gates, stride: gate.rows)
+        kernels.product(up, rows: rows, input, into: ups, stride: gate.rows)
+        for row in 0..<input.rows {
+            let offset = row * gate.rows
+            let values = gates + offset
+            kernels.swiglu(gate: values, up: ups + offset, count: rows.count, into: values)
+            workspace.gateOperand.take(
+                values, count: rows.count, at: offset + rows.lowerBound, for: down.inputForms, kernels)
+        }
+    }
+
+    private var innerRows: Activations {
+        workspace.gateOperand.loaded(
+            workspace.gates.pointer, rows: input.rows, columns: gate.rows, for: down.inputForms)
+    }
+
+    private func blocks(of matrix: UnownedMatrix) -> RowBlocks {
+        workspace.processor.blocks(of: matrix, inputRows: input.rows)
+    }
+
+    private var kernels: KernelSet { workspace.processor.kernels }
 }

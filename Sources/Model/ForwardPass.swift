@@ -63,12 +63,18 @@ package final class ForwardPass {
     }
 
     private func begin(_ layer: Int, _ experts: any RoutedExperts) throws -> Flight? {
-        let flight = try layers[layer].begin(batch, rotary: rotary, experts: experts, workspace)
+        let flight = try layers[layer].begin(
+            batch, adding: layer > layers.startIndex, rotary: rotary, experts: experts, workspace)
         if flight != nil { observe(layers[layer], workspace.routing) }
         return flight
     }
 
     private func move(past layer: Int) {
-        state = layer + 1 < layers.endIndex ? .ready(layer: layer + 1) : .finished
+        guard layer + 1 == layers.endIndex else {
+            state = .ready(layer: layer + 1)
+            return
+        }
+        workspace.addBranch(rows: batch.rowCount)
+        state = .finished
     }
 }

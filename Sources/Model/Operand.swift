@@ -37,13 +37,13 @@ final class Operand {
         row: Int, _ values: UnsafePointer<Float>, columns: Int, for forms: RowForms, _ kernels: KernelSet
     ) {
         take(values, count: columns, at: row * columns, for: forms, kernels)
-        guard compute == .fast, forms.contains(.int8) else { return }
+        guard takesCodes(for: forms) else { return }
         let size = CodeRows.byteCount(columns: columns)
         precondition((row + 1) * size <= blocks.count, "the operand has no room for these rows")
         kernels.narrow(values, count: columns, blocks: blocks.pointer + row * size)
     }
 
-    /// Takes in some values, `offset` elements from the first, rows without gaps. Codes want whole rows: see `encode`.
+    /// Takes in some values, `offset` elements from the first, rows without gaps. Codes want whole rows.
     func take(
         _ values: UnsafePointer<Float>, count: Int, at offset: Int, for forms: RowForms, _ kernels: KernelSet
     ) {
@@ -52,13 +52,8 @@ final class Operand {
         kernels.narrow(values, count: count, into: narrow.pointer + offset)
     }
 
-    /// Makes codes, where they are wanted, of rows of which all parts have been taken in.
-    func encode(
-        _ values: UnsafePointer<Float>, rows: Int, columns: Int, for forms: RowForms, _ processor: Processor
-    ) {
-        guard forms.contains(.int8) else { return }
-        _ = load(values, rows: rows, columns: columns, for: .int8, processor)
-    }
+    /// Whether rows are to become codes.
+    func takesCodes(for forms: RowForms) -> Bool { compute == .fast && forms.contains(.int8) }
 
     /// Rows that have been taken in.
     /// - Parameter values: [rows, columns] f32, `stride` elements from row to row.

@@ -10,6 +10,7 @@ package final class Workspace {
     // [rows, hidden]
     package let residual: AlignedBuffer<Float>
     package let normed: AlignedBuffer<Float>
+    /// What is to be added to the residual: what an attention or a feed-forward has made.
     let branch: AlignedBuffer<Float>
     let hiddenOperand: Operand
 
@@ -72,5 +73,14 @@ package final class Workspace {
         gateOperand = Operand(rows: rows, columns: width, compute: compute)
         routerScores = AlignedBuffer(count: 2 * rows * config.expertCount)
         routing = Routing(maximumTokens: rows, expertsPerToken: config.expertsPerToken)
+    }
+
+    /// residual += branch.
+    func addBranch(rows: Int) {
+        let columns = residual.count / maximumRows
+        processor.team.forEach(rows) { row in
+            processor.kernels.accumulate(
+                branch.pointer + row * columns, weight: 1, count: columns, into: residual.pointer + row * columns)
+        }
     }
 }

@@ -30,7 +30,9 @@ final class FakeExperts: RoutedExperts {
         return Flight(identifier: UInt64(asked.count), layer: layer, routing: routing)
     }
 
-    func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) {
+    func combine(
+        _ flight: Flight, beside work: (any FeedForwardLoops)?, into output: UnsafeMutablePointer<Float>
+    ) {
         Thread.sleep(forTimeInterval: pause.combine)
         for pair in 0..<flight.routing.pairCount {
             output[0] += flight.routing.weights[pair] * Float(flight.routing.experts[pair]) + drift

@@ -22,6 +22,29 @@ import Testing
         #expect(Array(taken) == expected)
     }
 
+    @Test("a loop begins before the caller knows its length, and takes every index once", arguments: [1, 2, 4])
+    func growsWhileItRuns(threads: Int) {
+        let team = ThreadTeam(threads: threads)
+        let memory = UnsafeMutableBufferPointer<Int>.allocate(capacity: 64)
+        memory.initialize(repeating: 0)
+        defer { memory.deallocate() }
+        nonisolated(unsafe) let values = memory
+        for loop in 0..<5_000 {
+            let (known, all) = (loop % 9, loop % 9 + loop % 50)
+            let start = Mutex(0)
+            team.forEach(
+                known,
+                thenUpTo: {
+                    start.withLock { $0 = loop }; return all
+                }
+            ) { index in
+                values[index] += index < known ? 1 : start.withLock { $0 } - loop + 1
+            }
+            #expect((0..<64).allSatisfy { values[$0] == ($0 < all ? 1 : 0) })
+            for index in 0..<64 { values[index] = 0 }
+        }
+    }
+
     @Test("a loop sees what the caller wrote before it, and the caller what the loop wrote")
     func ordersMemory() {
         let team = ThreadTeam(threads: 4)

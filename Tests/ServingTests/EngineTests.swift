@@ -20,8 +20,10 @@ import Testing
             try experts.dispatch(hidden, to: routing, layer: layer)
         }
 
-        func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
-            try experts.combine(flight, into: output)
+        func combine(
+            _ flight: Flight, beside work: (any FeedForwardLoops)?, into output: UnsafeMutablePointer<Float>
+        ) throws {
+            try experts.combine(flight, beside: work, into: output)
         }
 
         func abandon() { experts.abandon() }
@@ -65,8 +67,10 @@ import Testing
             try experts.dispatch(hidden, to: routing, layer: layer)
         }
 
-        func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
-            try experts.combine(flight, into: output)
+        func combine(
+            _ flight: Flight, beside work: (any FeedForwardLoops)?, into output: UnsafeMutablePointer<Float>
+        ) throws {
+            try experts.combine(flight, beside: work, into: output)
             if !isClean { output[0] = .nan }
             isClean = true
         }

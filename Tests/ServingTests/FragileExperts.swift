@@ -38,8 +38,10 @@ final class FragileExperts: RoutedExperts {
         return try experts.dispatch(hidden, to: routing, layer: layer)
     }
 
-    func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
-        try experts.combine(flight, into: output)
+    func combine(
+        _ flight: Flight, beside work: (any FeedForwardLoops)?, into output: UnsafeMutablePointer<Float>
+    ) throws {
+        try experts.combine(flight, beside: work, into: output)
     }
 
     func abandon() { experts.abandon() }

@@ -28,8 +28,10 @@ import Testing
             return flight
         }
 
-        func combine(_ flight: Flight, into output: UnsafeMutablePointer<Float>) throws {
-            try experts.combine(flight, into: output)
+        func combine(
+            _ flight: Flight, beside work: (any FeedForwardLoops)?, into output: UnsafeMutablePointer<Float>
+        ) throws {
+            try experts.combine(flight, beside: work, into: output)
             outCount -= 1
         }
 

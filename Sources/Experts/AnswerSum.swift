@@ -7,7 +7,8 @@ package struct AnswerSum {
     private let hiddenSize: Int
     private let rankCount: Int
     private let exchange: ExchangeDType
-    private let scratch: AlignedBuffer<Float>
+    /// [tokens, hidden size] where answers come in parts: one answer of a token.
+    private let whole: AlignedBuffer<Float>
 
     /// - Parameter rankCount: tensor-parallel partial answers of each (token, slot).
     package init(processor: Processor, hiddenSize: Int, rankCount: Int, maximumTokens: Int, exchange: ExchangeDType) {
@@ -15,7 +16,7 @@ package struct AnswerSum {
         self.hiddenSize = hiddenSize
         self.rankCount = rankCount
         self.exchange = exchange
-        scratch = AlignedBuffer(count: 2 * maximumTokens * hiddenSize)
+        whole = AlignedBuffer(count: rankCount > 1 ? maximumTokens * hiddenSize : 0)
     }
 
     /// output[t] += sum over slots, in order, of weight[t, slot] * (sum over ranks, in order, of answers[t, slot,
@@ -25,40 +26,42 @@ package struct AnswerSum {
     ///   - output: [tokens, hidden size] f32.
     package func add(_ answers: UnsafeRawPointer, routing: Routing, into output: UnsafeMutablePointer<Float>) {
         processor.team.forEach(routing.tokens) { token in
-            let sum = scratch.pointer + 2 * token * hiddenSize
+            let output = output + token * hiddenSize
             for slot in 0..<routing.expertsPerToken {
                 let pair = token * routing.expertsPerToken + slot
-                let answer = whole(answers, pair: pair, sum: sum)
-                processor.kernels.accumulate(
-                    answer, weight: routing.weights[pair], count: hiddenSize, into: output + token * hiddenSize)
+                let weight = routing.weights[pair]
+                guard rankCount > 1 else {
+                    add(answers, row: pair, weight: weight, into: output)
+                    continue
+                }
+                let whole = whole.pointer + token * hiddenSize
+                copy(answers, row: pair * rankCount, into: whole)
+                for rank in 1..<rankCount { add(answers, row: pair * rankCount + rank, weight: 1, into: whole) }
+                processor.kernels.accumulate(whole, weight: weight, count: hiddenSize, into: output)
             }
         }
     }
 
-    /// One expert's answer for one token: its ranks' parts added in rank order.
-    private func whole(
-        _ answers: UnsafeRawPointer, pair: Int, sum: UnsafeMutablePointer<Float>
-    ) -> UnsafePointer<Float> {
-        let first = read(answers, row: pair * rankCount, scratch: sum)
-        guard rankCount > 1 else { return first }
-        if first != UnsafePointer(sum) { sum.update(from: first, count: hiddenSize) }
-        for rank in 1..<rankCount {
-            let part = read(answers, row: pair * rankCount + rank, scratch: sum + hiddenSize)
-            processor.kernels.accumulate(part, weight: 1, count: hiddenSize, into: sum)
-        }
-        return UnsafePointer(sum)
-    }
-
-    private func read(
-        _ answers: UnsafeRawPointer, row: Int, scratch: UnsafeMutablePointer<Float>
-    ) -> UnsafePointer<Float> {
+    private func add(_ answers: UnsafeRawPointer, row: Int, weight: Float, into sum: UnsafeMutablePointer<Float>) {
+        let offset = row * hiddenSize
         switch exchange {
         case .f32:
-            return answers.assumingMemoryBound(to: Float.self) + row * hiddenSize
+            processor.kernels.accumulate(
+                answers.assumingMemoryBound(to: Float.self) + offset, weight: weight, count: hiddenSize, into: sum)
         case .bf16, .fp8:
-            let source = answers.assumingMemoryBound(to: UInt16.self) + row * hiddenSize
-            processor.kernels.widen(source, count: hiddenSize, into: scratch)
-            return UnsafePointer(scratch)
+            processor.kernels.accumulate(
+                answers.assumingMemoryBound(to: UInt16.self) + offset, weight: weight, count: hiddenSize, into: sum)
+        }
+    }
+
+    private func copy(_ answers: UnsafeRawPointer, row: Int, into values: UnsafeMutablePointer<Float>) {
+        let offset = row * hiddenSize
+        switch exchange {
+        case .f32:
+            values.update(from: answers.assumingMemoryBound(to: Float.self) + offset, count: hiddenSize)
+        case .bf16, .fp8:
+            processor.kernels.widen(
+                answers.assumingMemoryBound(to: UInt16.self) + offset, count: hiddenSize, into: values)
         }
     }
 }

@@ -65,6 +65,13 @@ package struct KernelSet: Sendable {
         table.accumulate(weight, values, UInt32(count), sum)
     }
 
+    /// The same of bf16 values.
+    package func accumulate(
+        _ values: UnsafePointer<UInt16>, weight: Float, count: Int, into sum: UnsafeMutablePointer<Float>
+    ) {
+        table.accumulate_bf16(weight, values, UInt32(count), sum)
+    }
+
     /// `values = 1 / (1 + exp(-values))`
     package func sigmoid(_ values: UnsafeMutablePointer<Float>, count: Int) {
         table.sigmoid(values, UInt32(count))

@@ -25,13 +25,16 @@ import Testing
 
     /// All operations of one instruction set on the same seeded values.
     private static func everyOutput(_ kernels: KernelSet, count: Int, exponents: ClosedRange<Int>) -> [[Float]] {
-        let left = GuardedMemory(floats(count, exponents: exponents, seed: 1))
+        let values = floats(count, exponents: exponents, seed: 1)
+        let left = GuardedMemory(values)
         let right = floats(count, exponents: exponents, seed: 2)
-        return withExtendedLifetime(left) {
+        let narrow = GuardedMemory(values.map { UInt16($0.bitPattern >> 16) })
+        return withExtendedLifetime((left, narrow)) {
             [
                 output(count) { kernels.rmsNorm(left.floats, gain: right, epsilon: 1e-6, count: count, into: $0) },
                 output(count) { kernels.swiglu(gate: left.floats, up: right, count: count, into: $0) },
                 output(count, from: right) { kernels.accumulate(left.floats, weight: 0.3, count: count, into: $0) },
+                output(count, from: right) { kernels.accumulate(narrow.halves, weight: 0.3, count: count, into: $0) },
                 output(count, from: right) { kernels.sigmoid($0, count: count) },
                 output(count, from: right) { kernels.softmax($0, count: count) },
                 output(count) { kernels.exponential(left.floats, count: count, into: $0) },
@@ -64,6 +67,11 @@ import Testing
             (zip(left, right).map { $0 / root * $1 }, Double(count / 16 + 8) * 0x1p-24),
             (zip(left, right).map { $0 / (1 + exp(-$0)) * $1 }, 8 * 0x1p-24),
             (zip(left, right).map { Double(Float(0.3)) * $0 + $1 }, 0x1p-24),
+            (
+                zip(left, right).map { left, right in
+                    Double(Float(0.3)) * Double(Float(bitPattern: Float(left).bitPattern & 0xffff_0000)) + right
+                }, 0x1p-24
+            ),
             (right.map { 1 / (1 + exp(-$0)) }, 6 * 0x1p-24),
             // exp's argument is rounded once: up to 64 * 2^-24 relative to exp.
             (right.map { exp($0 - largest) / total }, Double(count / 16 + 140) * 0x1p-24),

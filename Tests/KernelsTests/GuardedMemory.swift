@@ -35,4 +35,5 @@ final class GuardedMemory: Sendable {
     }
 
     var floats: UnsafeMutablePointer<Float> { pointer(to: Float.self) }
+    var halves: UnsafeMutablePointer<UInt16> { pointer(to: UInt16.self) }
 }

@@ -21,6 +21,10 @@ void cohort_scalar_accumulate(float weight, const float *values, uint32_t count,
     for (uint32_t i = 0; i < count; i++) sum[i] = fmaf(weight, values[i], sum[i]);
 }
 
+void cohort_scalar_accumulate_bf16(float weight, const uint16_t *values, uint32_t count, float *sum) {
+    for (uint32_t i = 0; i < count; i++) sum[i] = fmaf(weight, float_of_bf16(values[i]), sum[i]);
+}
+
 void cohort_scalar_exponential(const float *values, uint32_t count, float *output) {
     for (uint32_t i = 0; i < count; i++) output[i] = exp_scalar(values[i]);
 }

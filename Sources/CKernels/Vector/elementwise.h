@@ -52,6 +52,15 @@ void NAME(accumulate)(float weight, const float *values, uint32_t count, float *
     store_some(sum + i, lanes_fma(lanes_fill(weight), load_some(values + i, n), load_some(sum + i, n)), n);
 }
 
+void NAME(accumulate_bf16)(float weight, const uint16_t *values, uint32_t count, float *sum) {
+    FOR_LANES(count, i, n) {
+        uint16_t padded[LANES] = {0};
+        if (n == LANES) __builtin_memcpy(padded, values + i, sizeof padded);
+        else __builtin_memcpy(padded, values + i, n * sizeof *values);
+        store_some(sum + i, lanes_fma(lanes_fill(weight), lanes_bf16(padded), load_some(sum + i, n)), n);
+    }
+}
+
 void NAME(exponential)(const float *values, uint32_t count, float *output) {
     FOR_LANES(count, i, n) store_some(output + i, lanes_exp(load_some(values + i, n)), n);
 }

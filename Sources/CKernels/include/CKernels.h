@@ -154,6 +154,7 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
 
     // sum += weight * values, one fused multiply-add per element
     void (*accumulate)(float weight, const float *values, uint32_t count, float *sum);
+    void (*accumulate_bf16)(float weight, const uint16_t *values, uint32_t count, float *sum);
 
     // values = 1 / (1 + exp(-values))
     void (*sigmoid)(float *values, uint32_t count);

@@ -3,19 +3,22 @@ internal import CKernels
 /// One instruction set's kernels. All sets give the same bits (the payload of a NaN excepted), and a row of an answer
 /// does not depend on which other rows are computed with it.
 package struct KernelSet: Sendable {
-    let table: cohort_kernels
+    /// Of the program's own, for ever. A copy of its many functions on every call would be what a short call costs.
+    private nonisolated(unsafe) let functions: UnsafePointer<cohort_kernels>
+
+    var table: cohort_kernels { functions.pointee }
 
     /// The sets that this machine can run, best first, the scalar twin last.
     package static func available() -> [KernelSet] {
         let capacity = 8
         return withUnsafeTemporaryAllocation(of: UnsafePointer<cohort_kernels>?.self, capacity: capacity) { tables in
             let count = cohort_kernels_available(tables.baseAddress, capacity)
-            return tables[..<count].compactMap { $0.map { KernelSet(table: $0.pointee) } }
+            return tables[..<count].compactMap { $0.map { KernelSet(functions: $0) } }
         }
     }
 
-    private init(table: cohort_kernels) {
-        self.table = table
+    private init(functions: UnsafePointer<cohort_kernels>) {
+        self.functions = functions
     }
 
     /// "avx512bf16", "avx512vnni", "avx512", "avx2", "neon" or "scalar".

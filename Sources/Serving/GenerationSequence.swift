@@ -53,12 +53,15 @@ package final class GenerationSequence {
         if state == .running { state = .cancelled }
     }
 
-    func fail(_ error: GenerationError) {
-        if state == .running { state = .failed(error) }
+    /// Takes in what follows all the other tokens: one more, or the end of them.
+    func take(_ outcome: Result<TokenStep, GenerationError>) {
+        switch outcome {
+        case .success(let step): append(step)
+        case .failure(let error): state = .failed(error)
+        }
     }
 
-    /// Takes in the token that follows all the others.
-    func append(_ step: TokenStep) {
+    private func append(_ step: TokenStep) {
         steps.append(step)
         tokens.append(step.id)
         if request.stopIDs.contains(step.id) {

@@ -63,7 +63,19 @@ package final class LogitSums {
         }
         var largest = lanes.max()
         for rest in index..<block.upperBound where values[rest] > largest { largest = values[rest] }
-        return block.first { values[$0] == largest } ?? block.lowerBound
+        return firstIndex(of: largest, in: values, block) ?? block.lowerBound
+    }
+
+    private static func firstIndex(
+        of value: Float, in values: UnsafePointer<Float>, _ block: Range<Int>
+    ) -> Int? {
+        var index = block.lowerBound
+        while index + 16 <= block.upperBound,
+            !any(UnsafeRawPointer(values + index).loadUnaligned(as: SIMD16<Float>.self) .== value)
+        {
+            index += 16
+        }
+        return (index..<block.upperBound).first { values[$0] == value }
     }
 
     private func addExponentials(_ logits: UnsafePointer<Float>, _ rows: Int, _ processor: Processor) {
@@ -87,8 +99,8 @@ package final class LogitSums {
             guard let base = terms.baseAddress else { return 0 }
             var sum = 0.0
             for first in stride(from: block.lowerBound, to: block.upperBound, by: step) {
-                let count = min(step, block.upperBound - first)
-                for index in 0..<count { base[index] = values[first + index] - largest }
+                let (count, values) = (min(step, block.upperBound - first), values + first)
+                for index in 0..<count { base[index] = values[index] - largest }
                 kernels.exponential(base, count: count, into: base)
                 sum += Self.sum(base, count: count)
             }

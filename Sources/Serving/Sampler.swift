@@ -4,68 +4,76 @@ internal import Foundation
 /// its company. Filters apply in the order temperature, top-k, top-p, min-p, as in transformers.
 package struct Sampler {
     private let parameters: SamplingParameters
+    private let ranking: Ranking
 
-    package init(parameters: SamplingParameters) {
+    /// - Parameter ranking: of the vocabulary.
+    package init(parameters: SamplingParameters, ranking: Ranking) {
         self.parameters = parameters
+        self.ranking = ranking
     }
 
     /// - Parameters:
-    ///   - logits: [vocabulary].
+    ///   - logits: [vocabulary]; none is NaN, and not all are infinite.
     ///   - largest: the index of the largest of them, the first of equals.
     ///   - step: the number of tokens generated before this one.
     package func sample(_ logits: UnsafeBufferPointer<Float>, largest: Int, step: Int) -> Int {
         guard parameters.temperature > 0 else { return largest }
-        var candidates = keepLikeliest(logits)
-        keepNucleus(&candidates)
-        keepComparable(&candidates)
-        return draw(candidates, at: uniform(step: step))
-    }
-
-    private struct Candidate {
-        let id: Int
-        var probability: Double
-    }
-
-    /// The top-k candidates, likeliest first (ties to the lower id), with their probabilities after temperature.
-    private func keepLikeliest(_ logits: UnsafeBufferPointer<Float>) -> [Candidate] {
-        let order = Self.descending(logits, count: parameters.topK == 0 ? logits.count : parameters.topK)
-        guard let first = order.first else { return [] }
-        let largest = Double(logits[first])
-        let candidates = order.map {
-            Candidate(id: $0, probability: exp((Double(logits[$0]) - largest) / Double(parameters.temperature)))
+        let (temperature, highest) = (Double(parameters.temperature), Double(logits[largest]))
+        let least = Float(highest - temperature * Self.reach).nextDown
+        let most = parameters.topK == 0 ? logits.count : parameters.topK
+        return ranking.withTokens(of: logits, from: least, most: most) { tokens, memory in
+            for (index, token) in tokens.enumerated() {
+                memory[index] = exp((Double(token.logit) - highest) / temperature)
+            }
+            let candidates = filter(UnsafeMutableBufferPointer(start: memory, count: tokens.count))
+            return tokens[Self.draw(candidates, at: uniform(step: step))].id
         }
-        return normalized(candidates)
     }
 
-    private func keepNucleus(_ candidates: inout [Candidate]) {
-        guard parameters.topP < 1 else { return }
+    /// Turns the terms of a softmax, largest first, into the probabilities of those that top-p and min-p keep.
+    private func filter(_ terms: UnsafeMutableBufferPointer<Double>) -> UnsafeMutableBufferPointer<Double> {
+        var kept = terms
+        Self.normalize(kept)
+        if parameters.topP < 1 {
+            kept = Self.first(Self.nucleus(kept, reaching: Double(parameters.topP)), of: kept)
+            Self.normalize(kept)
+        }
+        if parameters.minP > 0 {
+            let least = kept[0] * Double(parameters.minP)
+            kept = Self.first(kept.firstIndex { $0 < least } ?? kept.count, of: kept)
+            Self.normalize(kept)
+        }
+        return kept
+    }
+
+    private static func first(
+        _ count: Int, of numbers: UnsafeMutableBufferPointer<Double>
+    ) -> UnsafeMutableBufferPointer<Double> {
+        UnsafeMutableBufferPointer(rebasing: numbers[..<count])
+    }
+
+    /// How many of the likeliest together are as likely as `share`.
+    private static func nucleus(_ probabilities: UnsafeMutableBufferPointer<Double>, reaching share: Double) -> Int {
         var reached = 0.0
-        let last = candidates.firstIndex {
-            reached += $0.probability
-            return reached >= Double(parameters.topP)
+        let last = probabilities.firstIndex {
+            reached += $0
+            return reached >= share
         }
-        if let last { candidates.removeSubrange((last + 1)...) }
-        candidates = normalized(candidates)
+        return last.map { $0 + 1 } ?? probabilities.count
     }
 
-    private func keepComparable(_ candidates: inout [Candidate]) {
-        guard parameters.minP > 0, let first = candidates.first else { return }
-        candidates.removeAll { $0.probability < first.probability * Double(parameters.minP) }
-        candidates = normalized(candidates)
-    }
-
-    private func draw(_ candidates: [Candidate], at point: Double) -> Int {
+    private static func draw(_ probabilities: UnsafeMutableBufferPointer<Double>, at point: Double) -> Int {
         var reached = 0.0
-        for candidate in candidates {
-            reached += candidate.probability
-            if point < reached { return candidate.id }
+        let drawn = probabilities.firstIndex {
+            reached += $0
+            return point < reached
         }
-        return candidates.last?.id ?? 0
+        return drawn ?? probabilities.count - 1
     }
 
-    private func normalized(_ candidates: [Candidate]) -> [Candidate] {
-        let sum = candidates.reduce(0) { $0 + $1.probability }
-        return candidates.map { Candidate(id: $0.id, probability: $0.probability / sum) }
+    private static func normalize(_ numbers: UnsafeMutableBufferPointer<Double>) {
+        let sum = numbers.reduce(0, +)
+        for index in numbers.indices { numbers[index] /= sum }
     }
 
     /// A number in 0 ..< 1 from the seed and the step, by SplitMix64's mixing function (Steele et al., 2014).
@@ -77,19 +85,7 @@ package struct Sampler {
         return Double(state >> 11) * 0x1p-53
     }
 
-    /// The ids of the `count` largest logits, largest first, ties to the lower id.
-    package static func descending(_ logits: UnsafeBufferPointer<Float>, count: Int) -> [Int] {
-        let isBefore = { (a: Int, b: Int) in logits[a] > logits[b] || (logits[a] == logits[b] && a < b) }
-        guard count < logits.count / 8 else { return Array(logits.indices.sorted(by: isBefore).prefix(count)) }
-        var best: [Int] = []
-        for id in logits.indices {
-            if best.count == count {
-                guard let last = best.last, isBefore(id, last) else { continue }
-                best.removeLast()
-            }
-            let place = best.firstIndex { isBefore(id, $0) } ?? best.endIndex
-            best.insert(id, at: place)
-        }
-        return best
-    }
+    /// Tokens whose logits, over the temperature, are farther than this below the largest are left out: each has less
+    /// than 2^-57 of the largest's probability, too little to change the sum of those before it by a bit.
+    private static let reach = 40.0
 }

@@ -7,6 +7,7 @@ final class SamplingHead {
     private let hidden: AlignedBuffer<Float>
     private let logits: AlignedBuffer<Float>
     private let sums: LogitSums
+    private let ranking: Ranking
 
     /// A row whose logits are needed.
     private struct Row {
@@ -22,6 +23,7 @@ final class SamplingHead {
         hidden = AlignedBuffer(count: Self.tile * model.config.hiddenSize)
         logits = AlignedBuffer(count: Self.tile * model.config.vocabularySize)
         sums = LogitSums(maximumRows: Self.tile, count: model.config.vocabularySize)
+        ranking = Ranking(vocabularySize: model.config.vocabularySize)
     }
 
     /// - Parameters:
@@ -29,43 +31,57 @@ final class SamplingHead {
     ///   - workspace: its `normed` holds the pass's final rows.
     func sample(_ parts: [Scheduler.Part], _ workspace: Workspace) -> [Engine.Emission] {
         let rows = neededRows(parts, workspace)
-        var sampled: [Engine.Emission] = []
+        var emissions: [Engine.Emission] = []
         for first in stride(from: 0, to: rows.count, by: Self.tile) {
             let tile = rows[first..<min(first + Self.tile, rows.count)]
             compute(tile, workspace)
-            for (offset, row) in tile.enumerated() {
-                let vocabulary = UnsafeBufferPointer(
-                    start: logits.pointer + offset * model.config.vocabularySize, count: model.config.vocabularySize)
-                row.sequence.record.keepLogits(vocabulary)
-                if let next = row.next {
-                    row.sequence.record.keepLikelihood(
-                        .init(
-                            logProbability: Double(vocabulary[next]) - sums.logSum(row: offset),
-                            likeliest: sums.indexOfLargest(row: offset)))
-                }
-                if row.isLast {
-                    sampled.append(
-                        .init(sequence: row.sequence, outcome: sample(row.sequence, vocabulary, offset)))
-                }
+            for (offset, (row, outcome)) in zip(tile, outcomes(tile, workspace.processor.team)).enumerated() {
+                keep(row, offset)
+                guard let outcome else { continue }
+                row.sequence.take(outcome)
+                emissions.append(.init(sequence: row.sequence, outcome: outcome))
             }
         }
-        return sampled
+        return emissions
     }
 
-    private func sample(
-        _ sequence: GenerationSequence, _ logits: UnsafeBufferPointer<Float>, _ row: Int
-    ) -> Result<TokenStep, GenerationError> {
-        guard sums.logSum(row: row).isFinite else {
-            let error = GenerationError.notFinite(tokens: sequence.tokens.count)
-            sequence.fail(error)
-            return .failure(error)
+    /// What comes next in each sequence whose last row stands in the tile; nil for the other rows.
+    private func outcomes(
+        _ tile: ArraySlice<Row>, _ team: ThreadTeam
+    ) -> [Result<TokenStep, GenerationError>?] {
+        var outcomes = [Result<TokenStep, GenerationError>?](repeating: nil, count: tile.count)
+        outcomes.withUnsafeMutableBufferPointer { outcomes in
+            team.forEach(tile.count) { offset in
+                let row = tile[tile.startIndex + offset]
+                if row.isLast { outcomes[offset] = outcome(row.sequence, offset) }
+            }
         }
-        let sampler = Sampler(parameters: sequence.request.sampling)
-        let id = sampler.sample(logits, largest: sums.indexOfLargest(row: row), step: sequence.steps.count)
-        let step = TokenStep(
-            id: id, logits: logits, logSum: sums.logSum(row: row), topCount: sequence.request.topCount)
-        sequence.append(step)
-        return .success(step)
+        return outcomes
+    }
+
+    private func outcome(_ sequence: GenerationSequence, _ row: Int) -> Result<TokenStep, GenerationError> {
+        let (request, logSum) = (sequence.request, sums.logSum(row: row))
+        guard logSum.isFinite else { return .failure(.notFinite(tokens: sequence.tokens.count)) }
+        let sampler = Sampler(parameters: request.sampling, ranking: ranking)
+        let id = sampler.sample(logits(row), largest: sums.indexOfLargest(row: row), step: sequence.steps.count)
+        return .success(
+            TokenStep(id: id, logits: logits(row), logSum: logSum, topCount: request.topCount, ranking: ranking))
+    }
+
+    private func keep(_ row: Row, _ offset: Int) {
+        let record = row.sequence.record
+        record.keepLogits(logits(offset))
+        guard let next = row.next else { return }
+        record.keepLikelihood(
+            .init(
+                logProbability: Double(logits(offset)[next]) - sums.logSum(row: offset),
+                likeliest: sums.indexOfLargest(row: offset)))
+    }
+
+    /// Those of a row of the tile.
+    private func logits(_ row: Int) -> UnsafeBufferPointer<Float> {
+        let count = model.config.vocabularySize
+        return UnsafeBufferPointer(start: logits.pointer + row * count, count: count)
     }
 
     private func neededRows(_ parts: [Scheduler.Part], _ workspace: Workspace) -> [Row] {
@@ -101,13 +117,20 @@ final class SamplingHead {
     }
 
     private func compute(_ rows: ArraySlice<Row>, _ workspace: Workspace) {
-        let hiddenSize = model.config.hiddenSize
-        for (offset, row) in rows.enumerated() {
-            (hidden.pointer + offset * hiddenSize).update(
-                from: workspace.normed.pointer + row.index * hiddenSize, count: hiddenSize)
-        }
-        model.logits(hidden.pointer, rows: rows.count, workspace, into: logits.pointer)
+        model.logits(normed(rows, workspace), rows: rows.count, workspace, into: logits.pointer)
         sums.compute(logits.pointer, rows: rows.count, on: workspace.processor)
+    }
+
+    /// [rows, hidden]: where they stand if they follow one another, else brought together.
+    private func normed(_ rows: ArraySlice<Row>, _ workspace: Workspace) -> UnsafePointer<Float> {
+        let (normed, hiddenSize) = (workspace.normed.pointer, model.config.hiddenSize)
+        if let first = rows.first, let last = rows.last, last.index - first.index == rows.count - 1 {
+            return UnsafePointer(normed + first.index * hiddenSize)
+        }
+        for (offset, row) in rows.enumerated() {
+            (hidden.pointer + offset * hiddenSize).update(from: normed + row.index * hiddenSize, count: hiddenSize)
+        }
+        return UnsafePointer(hidden.pointer)
     }
 
     /// Rows of logits in memory at once: the head's weights are read once for so many.

@@ -13,10 +13,11 @@ package struct TokenStep: Sendable, Equatable {
     /// - Parameters:
     ///   - logits: of the whole vocabulary.
     ///   - logSum: the natural logarithm of the sum of their exponentials.
-    package init(id: Int, logits: UnsafeBufferPointer<Float>, logSum: Double, topCount: Int) {
+    ///   - ranking: of the vocabulary.
+    package init(id: Int, logits: UnsafeBufferPointer<Float>, logSum: Double, topCount: Int, ranking: Ranking) {
         self.id = id
         logProbability = Double(logits[id]) - logSum
-        top = Sampler.descending(logits, count: topCount).map {
+        top = ranking.largest(topCount, of: logits).map {
             Choice(id: $0, logProbability: Double(logits[$0]) - logSum)
         }
     }

@@ -7,7 +7,8 @@ import Testing
     private let logits: [Float] = [1, 3, 2, -1, 3, 0.5]
 
     private func draw(_ parameters: SamplingParameters, step: Int = 0) -> Int {
-        logits.withUnsafeBufferPointer { Sampler(parameters: parameters).sample($0, largest: 1, step: step) }
+        let sampler = Sampler(parameters: parameters, ranking: Ranking(vocabularySize: logits.count))
+        return logits.withUnsafeBufferPointer { sampler.sample($0, largest: 1, step: step) }
     }
 
     private func frequencies(_ parameters: SamplingParameters, draws: Int = 20_000) -> [Double] {
@@ -52,9 +53,38 @@ import Testing
     @Test("log-probabilities are those of the whole softmax, and the top is sorted")
     func logProbabilities() {
         let logSum = log(logits.reduce(0) { $0 + exp(Double($1)) })
-        let step = logits.withUnsafeBufferPointer { TokenStep(id: 2, logits: $0, logSum: logSum, topCount: 3) }
+        let ranking = Ranking(vocabularySize: logits.count)
+        let step = logits.withUnsafeBufferPointer {
+            TokenStep(id: 2, logits: $0, logSum: logSum, topCount: 3, ranking: ranking)
+        }
         #expect(abs(step.logProbability - (2 - logSum)) < 1e-12)
         #expect(step.top.map(\.id) == [1, 4, 2])
+    }
+
+    @Test(
+        "a choice is that of a sampler that sorts the vocabulary and filters lists",
+        arguments: [0.05, 0.6, 1, 5] as [Float], [0, 1, 40, 64, 65, 900])
+    func sortedVocabulary(temperature: Float, topK: Int) {
+        var generator = SplitMix(seed: UInt64(topK) + UInt64(temperature * 100))
+        let ranking = Ranking(vocabularySize: 1000)
+        var distinct: Set<Int> = []
+        for step in 0..<60 {
+            // With ties, zeros of both signs and logits that no sum feels.
+            let spread: Float = [0.5, 8, 100][step % 3]
+            let logits = (0..<1000).map { _ in Float(Int.random(in: -60...20, using: &generator)) / 60 * spread }
+            let parameters = SamplingParameters(
+                temperature: temperature, topK: topK, topP: [1, 0.95, 0.3][step / 3 % 3], minP: [0, 0.05][step % 2],
+                seed: UInt64(step))
+            let largest = logits.indices.max { (logits[$0], -$0) < (logits[$1], -$1) } ?? 0
+            let chosen = logits.withUnsafeBufferPointer {
+                Sampler(parameters: parameters, ranking: ranking).sample($0, largest: largest, step: 0)
+            }
+            var points = SplitMix(seed: UInt64(step))
+            let point = Double(points.next() >> 11) * 0x1p-53
+            #expect(chosen == SortingSampler(parameters: parameters).sample(logits, at: point))
+            distinct.insert(chosen)
+        }
+        #expect(distinct.count > 20)
     }
 
     @Test("the largest of many are found in order, ties to the lower id")
@@ -62,9 +92,10 @@ import Testing
         var generator = SplitMix(seed: 11)
         let values = (0..<5000).map { _ in Float(Int.random(in: -200...200, using: &generator)) }
         let expected = values.indices.sorted { (-values[$0], $0) < (-values[$1], $1) }
+        let ranking = Ranking(vocabularySize: values.count)
         values.withUnsafeBufferPointer {
-            for count in [0, 1, 5, 40, 4999, 5000] {
-                #expect(Sampler.descending($0, count: count) == Array(expected.prefix(count)))
+            for count in [0, 1, 5, 40, 64, 65, 4999, 5000] {
+                #expect(ranking.largest(count, of: $0) == Array(expected.prefix(count)))
             }
         }
     }

@@ -1,3 +1,4 @@
+internal import Checkpoint
 internal import Model
 package import Serving
 
@@ -60,7 +61,7 @@ package struct DecodeRun {
             // The first step that decodes alone meets what the prompts left in the caches.
             guard step > 0 else { continue }
             seconds.append(elapsed)
-            if let bytes { touched.append(Double(touchedBytes(sequences, bytes))) }
+            if let bytes { touched.append(Double(touchedBytes(sequences, bytes, engine.config))) }
         }
         engine.abandon()
         return Outcome(prefillSeconds: prefillSeconds, stepSeconds: seconds, stepBytes: touched)
@@ -78,16 +79,16 @@ package struct DecodeRun {
     }
 
     /// Of the step before: each sequence's last position.
-    private func touchedBytes(_ sequences: [GenerationSequence], _ bytes: StepBytes) -> Int {
-        var experts: Set<[Int]> = []
+    private func touchedBytes(
+        _ sequences: [GenerationSequence], _ bytes: StepBytes, _ config: ModelConfig
+    ) -> Int {
+        var isTouched = Array(repeating: false, count: config.layerCount * config.expertCount)
         var positions = 0
         for sequence in sequences {
             positions += promptLength + sequence.steps.count - 1
-            for (layer, routing) in sequence.record.routing {
-                for expert in routing.experts.last ?? [] { experts.insert([layer, expert]) }
-            }
+            sequence.record.forEachLastExpert { layer, expert in isTouched[layer * config.expertCount + expert] = true }
         }
-        return bytes.touched(rows: sequences.count, distinctExperts: experts.count, positions: positions)
+        return bytes.touched(rows: sequences.count, distinctExperts: isTouched.count { $0 }, positions: positions)
     }
 
     /// The first sequence decodes while the last still waits for its prompt to be read.

@@ -26,6 +26,8 @@ package final class Engine {
     private struct Running {
         let pass: ForwardPass
         let parts: [Scheduler.Part]
+        /// Where nobody keeps it, nil.
+        let routing: PassRouting?
     }
 
     package let limits: Limits
@@ -127,30 +129,36 @@ package final class Engine {
         let batch = Batch(parts.map(\.segment))
         let workspace =
             workspaces.popLast() ?? Workspace(model.config, processor: processor, maximumRows: limits.prefillChunk)
-        let pass = model.begin(batch, workspace) { layer, routing in
-            var row = 0
-            for part in parts {
-                let rows = row..<row + part.positions.count
-                part.sequence.record.keepRouting(routing, rows: rows, layer: layer)
-                row = rows.upperBound
-            }
-        }
-        running.append(Running(pass: pass, parts: parts))
+        let isKept = parts.contains { $0.sequence.request.keeps.contains(.routing) }
+        let routing =
+            isKept ? PassRouting(rowCount: batch.rowCount, expertsPerToken: model.config.expertsPerToken) : nil
+        let pass = model.begin(batch, workspace) { routing?.append($1, layer: $0) }
+        running.append(Running(pass: pass, parts: parts, routing: routing))
         pipeline.admit(pass)
     }
 
     /// Samples the sequences whose last token a finished pass has computed.
     private func collect(_ pass: ForwardPass) throws -> [Emission] {
         guard let index = running.firstIndex(where: { $0.pass === pass }) else { return [] }
-        let parts = running.remove(at: index).parts
+        let ended = running.remove(at: index)
         model.finish(pass)
-        let emissions = head.sample(parts, pass.workspace)
+        keepRouting(of: ended)
+        let emissions = head.sample(ended.parts, pass.workspace)
         for emission in emissions where emission.sequence.steps.count == 1 {
             try predict(emission.sequence, pass.workspace)
         }
         workspaces.append(pass.workspace)
         sequences.removeAll { $0.state != .running }
         return emissions
+    }
+
+    private func keepRouting(of ended: Running) {
+        guard let routing = ended.routing else { return }
+        var row = 0
+        for part in ended.parts {
+            part.sequence.record.keepRouting(routing, rows: row..<row + part.positions.count)
+            row += part.positions.count
+        }
     }
 
     /// The MTP layer over the whole prompt, once its first token is known.

@@ -1,20 +1,10 @@
-internal import Experts
-
 /// What a request asked to keep, for the positions of its prompt and its completion without the last token.
 package final class GenerationRecord {
     package struct LayerRouting {
         /// [position][slot]
-        package fileprivate(set) var experts: [[Int]] = []
+        package let experts: [[Int]]
         /// [position][slot]
-        package fileprivate(set) var weights: [[Float]] = []
-
-        fileprivate mutating func append(_ routing: Routing, rows: Range<Int>) {
-            for row in rows {
-                let first = row * routing.expertsPerToken
-                experts.append((0..<routing.expertsPerToken).map { Int(routing.experts[first + $0]) })
-                weights.append((0..<routing.expertsPerToken).map { routing.weights[first + $0] })
-            }
-        }
+        package let weights: [[Float]]
     }
 
     /// A token of the prompt as the model sees it coming.
@@ -31,8 +21,12 @@ package final class GenerationRecord {
     }
 
     package let keeps: GenerationRequest.Keeps
-    /// By layer.
-    package private(set) var routing: [Int: LayerRouting] = [:]
+    /// Mixture layers, in order.
+    private var layers: [Int] = []
+    /// [positions, layers, experts per token]
+    private var experts: [Int32] = []
+    private var weights: [Float] = []
+    private var expertsPerToken = 0
     /// [positions * vocabulary]
     package private(set) var logits: [Float] = []
     /// [prompt positions - 1], from the second token of the prompt on.
@@ -46,9 +40,38 @@ package final class GenerationRecord {
         self.keeps = keeps
     }
 
-    func keepRouting(_ routing: Routing, rows: Range<Int>, layer: Int) {
+    /// Takes in what was put down of the sequence's rows of a pass.
+    func keepRouting(_ routing: PassRouting, rows: Range<Int>) {
         guard keeps.contains(.routing) else { return }
-        self.routing[layer, default: LayerRouting()].append(routing, rows: rows)
+        (layers, expertsPerToken) = (routing.layers, routing.expertsPerToken)
+        for row in rows {
+            routing.forEachLayer(row: row) { experts, weights in
+                self.experts.append(contentsOf: experts)
+                self.weights.append(contentsOf: weights)
+            }
+        }
+    }
+
+    /// By layer.
+    package var routing: [Int: LayerRouting] {
+        let pairs = layers.enumerated().map { index, layer in
+            (layer, LayerRouting(experts: rows(experts, index).map { $0.map(Int.init) }, weights: rows(weights, index)))
+        }
+        return Dictionary(uniqueKeysWithValues: pairs)
+    }
+
+    /// A layer's part of each position.
+    private func rows<Value>(_ values: [Value], _ layer: Int) -> [[Value]] {
+        stride(from: layer * expertsPerToken, to: values.count, by: layers.count * expertsPerToken).map {
+            Array(values[$0..<$0 + expertsPerToken])
+        }
+    }
+
+    /// Calls `body` with the layers and experts of the last position.
+    package func forEachLastExpert(_ body: (_ layer: Int, _ expert: Int) -> Void) {
+        for (index, expert) in experts.suffix(layers.count * expertsPerToken).enumerated() {
+            body(layers[index / expertsPerToken], Int(expert))
+        }
     }
 
     func keepLogits(_ row: UnsafeBufferPointer<Float>) {

@@ -1,7 +1,9 @@
+internal import CMapping
 internal import Foundation
 
 /// One safetensors file. Headers, scales and vectors are read; weights are mapped and come from the disk as they are
 /// touched or asked for ahead. Neither reads more of the disk than that, so that a host pays for its own experts alone.
+/// Where the disk fails then, or somebody truncates the file, the process ends and says so.
 package final class SafetensorsFile: Sendable {
     package let path: String
     package let byteSize: Int
@@ -17,9 +19,11 @@ package final class SafetensorsFile: Sendable {
         byteSize = input.byteSize
         tensors = try SafetensorsHeader(input).tensors
         base = try Self.map(path, byteSize)
+        cohort_guard_mapping(base, byteSize, path)
     }
 
     deinit {
+        cohort_release_mapping(base)
         munmap(UnsafeMutableRawPointer(mutating: base), byteSize)
     }
 

@@ -132,6 +132,41 @@ import Testing
         }
     }
 
+    @Test("a checkpoint file that is truncated while in use ends the process with one line that names it")
+    func truncatedFile() async throws {
+        try await Scene.play { scene in
+            let model = scene.path("model")
+            try FileManager.default.copyItem(atPath: Self.model, toPath: model)
+            let port = try FreePort.choose()
+            let server = try scene.start(["serve", model, "--port", "\(port)"])
+            try await server.says("serving")
+            let file = "\(model)/model-00002-of-000003.safetensors"
+            #expect(truncate(file, 4096) == 0)
+            _ = try? await ServedCompletion.ask(port)
+            let outcome = try await server.end()
+            #expect(outcome.status == 1, "\(outcome)")
+            let told = outcome.errorLines.filter { $0.hasPrefix("cohort: \(file): cannot be read any more at byte ") }
+            #expect(told.count == 1, "\(outcome)")
+        }
+    }
+
+    @Test("a SIGBUS that has nothing to do with a checkpoint ends the process as ever")
+    func otherBusError() async throws {
+        try await Scene.play { scene in
+            // Swift's runtime would draw up what led there, for many seconds.
+            let server = try scene.start(
+                program: "/usr/bin/env",
+                [
+                    "SWIFT_BACKTRACE=enable=no", RunningProgram.cohort, "serve", Self.model, "--port",
+                    "\(try FreePort.choose())",
+                ])
+            try await server.says("serving")
+            server.signal(SIGBUS)
+            let outcome = try await server.end()
+            #expect(outcome.status == 128 + SIGBUS && !outcome.error.contains("any more"), "\(outcome)")
+        }
+    }
+
     @Test("a worker that may rejoin serves the next coordinator")
     func rejoins() async throws {
         try await Scene.play { scene in

@@ -11,6 +11,7 @@ struct Cohort: ParsableCommand {
             Exit status: 0 done; 1 the work failed; 64 wrong usage; 66 an input file is missing or broken; 69 a peer \
             cannot be reached.
             """,
+        version: "0.1.0",
         subcommands: [
             GenerateCommand.self, ServeCommand.self, WorkerCommand.self, StatusCommand.self, TopCommand.self,
             RebalanceCommand.self, DrainCommand.self, RemoveCommand.self, PlanCommand.self, InspectCommand.self,

@@ -18,6 +18,15 @@ import Testing
         }
     }
 
+    @Test("--version names the version alone")
+    func version() async throws {
+        try await Scene.play { scene in
+            let outcome = try await scene.run(["--version"])
+            #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome)")
+            #expect(outcome.text.wholeMatch(of: /[0-9]+\.[0-9]+\.[0-9]+\n/) != nil, "\(outcome)")
+        }
+    }
+
     @Test("bench plan --record leaves rates for plan --machine, over what stood there")
     func rates() async throws {
         try await Scene.play { scene in

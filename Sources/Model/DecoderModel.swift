@@ -51,9 +51,12 @@ package final class DecoderModel {
     package func begin(
         _ batch: Batch, _ workspace: Workspace, observe: @escaping (Int, Routing) -> Void = { _, _ in }
     ) -> ForwardPass {
-        for (index, row) in batch.rows.enumerated() {
-            workspace.processor.kernels.widenRow(
-                embedding, row: row.token, into: workspace.residual.pointer + index * config.hiddenSize)
+        let processor = workspace.processor
+        processor.forEachBlock(of: batch.rowCount, columns: config.hiddenSize) { rows in
+            for row in rows {
+                processor.kernels.widenRow(
+                    embedding, row: batch.rows[row].token, into: workspace.residual.pointer + row * config.hiddenSize)
+            }
         }
         return ForwardPass(batch: batch, layers: layers[...], rotary: rotary, workspace: workspace) {
             observe($0.index, $1)

@@ -4,11 +4,21 @@
 #include "../tables.h"
 #include "tile.h"
 
-// Calls body(at, count) for each LANES values; the last count may be less, never zero.
-#define FOR_LANES(total, at, count)                                                                         \
-    for (uint32_t at = 0, count; count = (total) - at < LANES ? (total) - at : LANES, at < (total); at += LANES)
+// What is done to each LANES values, `at` being the first of them; then to the `count` that are left, if any. The
+// compiler knows the count of whole vectors: a copy of one that it does not know is a call.
+#define FOR_LANES(total, at, count, ...)                      \
+    do {                                                      \
+        uint32_t at = 0;                                      \
+        for (const uint32_t count = LANES; (total) - at >= count; at += LANES) { \
+            __VA_ARGS__;                                      \
+        }                                                     \
+        if (at < (total)) {                                   \
+            const uint32_t count = (total) - at;              \
+            __VA_ARGS__;                                      \
+        }                                                     \
+    } while (0)
 
-// The same for each COHORT_ROW_BLOCK columns.
+// Calls body(at, count) for each COHORT_ROW_BLOCK columns; the last count may be less, never zero.
 #define FOR_BLOCKS(total, at, count)                                                                           \
     for (uint32_t at = 0, count;                                                                               \
          count = (total) - at < COHORT_ROW_BLOCK ? (total) - at : COHORT_ROW_BLOCK, at < (total);              \
@@ -25,31 +35,27 @@ INLINE void store_some(float *at, lanes values, uint32_t count) {
 
 void NAME(rms_norm)(const float *input, const float *gain, float epsilon, uint32_t count, float *output) {
     lanes squares = {0};
-    FOR_LANES(count, i, n) {
-        lanes x = load_some(input + i, n);
-        squares = lanes_fma(x, x, squares);
-    }
+    FOR_LANES(count, i, n, lanes x = load_some(input + i, n); squares = lanes_fma(x, x, squares));
     float mean = lanes_sum(squares) / (float)count;
     lanes factor = lanes_fill(1.0f / __builtin_sqrtf(mean + epsilon));
-    FOR_LANES(count, i, n) store_some(output + i, load_some(input + i, n) * factor * load_some(gain + i, n), n);
+    FOR_LANES(count, i, n, store_some(output + i, load_some(input + i, n) * factor * load_some(gain + i, n), n));
 }
 
 INLINE lanes logistic_denominator(lanes x) { return lanes_exp(-x) + 1.0f; }
 
 void NAME(swiglu)(const float *gate, const float *up, uint32_t count, float *output) {
-    FOR_LANES(count, i, n) {
-        lanes x = load_some(gate + i, n);
-        store_some(output + i, x / logistic_denominator(x) * load_some(up + i, n), n);
-    }
+    FOR_LANES(count, i, n, lanes x = load_some(gate + i, n);
+              store_some(output + i, x / logistic_denominator(x) * load_some(up + i, n), n));
 }
 
 void NAME(sigmoid)(float *values, uint32_t count) {
-    FOR_LANES(count, i, n) store_some(values + i, 1.0f / logistic_denominator(load_some(values + i, n)), n);
+    FOR_LANES(count, i, n, store_some(values + i, 1.0f / logistic_denominator(load_some(values + i, n)), n));
 }
 
 void NAME(accumulate)(float weight, const float *values, uint32_t count, float *sum) {
-    FOR_LANES(count, i, n)
-    store_some(sum + i, lanes_fma(lanes_fill(weight), load_some(values + i, n), load_some(sum + i, n)), n);
+    const lanes factor = lanes_fill(weight);
+    FOR_LANES(count, i, n,
+              store_some(sum + i, lanes_fma(factor, load_some(values + i, n), load_some(sum + i, n)), n));
 }
 
 void NAME(accumulate_bf16)(float weight, const uint16_t *values, uint32_t count, float *sum) {
@@ -62,46 +68,58 @@ void NAME(accumulate_bf16)(float weight, const uint16_t *values, uint32_t count,
 }
 
 void NAME(exponential)(const float *values, uint32_t count, float *output) {
-    FOR_LANES(count, i, n) store_some(output + i, lanes_exp(load_some(values + i, n)), n);
+    FOR_LANES(count, i, n, store_some(output + i, lanes_exp(load_some(values + i, n)), n));
 }
 
 void NAME(softmax)(float *values, uint32_t count) {
     float maximum = -__builtin_inff();
     for (uint32_t i = 0; i < count; i++) maximum = values[i] > maximum ? values[i] : maximum;
     lanes sums = {0};
-    FOR_LANES(count, i, n) {
-        lanes e = lanes_exp(load_some(values + i, n) - maximum);
-        store_some(values + i, e, n);
-        sums += load_some(values + i, n);  // absent lanes add zero
-    }
+    FOR_LANES(count, i, n, store_some(values + i, lanes_exp(load_some(values + i, n) - maximum), n);
+              sums += load_some(values + i, n));  // absent lanes add zero
     lanes total = lanes_fill(lanes_sum(sums));
-    FOR_LANES(count, i, n) store_some(values + i, load_some(values + i, n) / total, n);
+    FOR_LANES(count, i, n, store_some(values + i, load_some(values + i, n) / total, n));
+}
+
+INLINE void store_halves(uint16_t *at, u16x16 values, uint32_t count) {
+    if (count == LANES) __builtin_memcpy(at, &values, sizeof values);
+    else __builtin_memcpy(at, &values, count * sizeof *at);
 }
 
 void NAME(narrow_bf16)(const float *values, uint32_t count, uint16_t *output) {
-    FOR_LANES(count, i, n) {
-        u16x16 narrow = lanes_to_bf16(load_some(values + i, n));
-        __builtin_memcpy(output + i, &narrow, n * sizeof *output);
-    }
+    FOR_LANES(count, i, n, store_halves(output + i, lanes_to_bf16(load_some(values + i, n)), n));
+}
+
+INLINE lanes load_halves(const uint16_t *at, uint32_t count) {
+    uint16_t padded[LANES] = {0};
+    if (count == LANES) return lanes_bf16(at);
+    __builtin_memcpy(padded, at, count * sizeof *at);
+    return lanes_bf16(padded);
 }
 
 void NAME(widen_bf16)(const uint16_t *values, uint32_t count, float *output) {
-    FOR_LANES(count, i, n) {
-        uint16_t padded[LANES] = {0};
-        __builtin_memcpy(padded, values + i, n * sizeof *values);
-        store_some(output + i, lanes_bf16(padded), n);
-    }
+    FOR_LANES(count, i, n, store_some(output + i, load_halves(values + i, n), n));
 }
 
 // The bits of the largest finite magnitude.
 INLINE uint32_t largest_magnitude(const float *values, uint32_t count) {
     u32x16 largest = {0};
-    FOR_LANES(count, i, n) {
-        u32x16 bits = (u32x16)load_some(values + i, n) & 0x7fffffff;
-        bits &= (u32x16)(bits < 0x7f800000);
-        largest = __builtin_elementwise_max(bits, largest);
-    }
+    FOR_LANES(count, i, n, u32x16 bits = (u32x16)load_some(values + i, n) & 0x7fffffff;
+              bits &= (u32x16)(bits < 0x7f800000); largest = __builtin_elementwise_max(bits, largest));
     return __builtin_reduce_max(largest);
+}
+
+INLINE void store_codes(uint8_t *at, lanes values, uint32_t count) {
+    const u8x16 codes = __builtin_convertvector(lanes_to_f8(values), u8x16);
+    if (count == LANES) __builtin_memcpy(at, &codes, sizeof codes);
+    else __builtin_memcpy(at, &codes, count);
+}
+
+INLINE lanes load_codes(const uint8_t *at, uint32_t count) {
+    uint8_t padded[LANES] = {0};
+    if (count == LANES) return lanes_f8(at);
+    __builtin_memcpy(padded, at, count);
+    return lanes_f8(padded);
 }
 
 void NAME(narrow_f8)(const float *values, uint32_t count, float *scales, uint8_t *codes) {
@@ -113,21 +131,14 @@ void NAME(narrow_f8)(const float *values, uint32_t count, float *scales, uint8_t
         uint32_t scale = (uint32_t)exponent << 23, inverse = (uint32_t)(254 - exponent) << 23;
         __builtin_memcpy(scales + first / COHORT_ROW_BLOCK, &scale, sizeof scale);
         lanes factor = (lanes)((u32x16){0} + inverse);
-        FOR_LANES(width, i, n) {
-            u8x16 narrow = __builtin_convertvector(lanes_to_f8(load_some(values + first + i, n) * factor), u8x16);
-            __builtin_memcpy(codes + first + i, &narrow, n);
-        }
+        FOR_LANES(width, i, n, store_codes(codes + first + i, load_some(values + first + i, n) * factor, n));
     }
 }
 
 void NAME(widen_f8)(const float *scales, const uint8_t *codes, uint32_t count, float *output) {
     FOR_BLOCKS(count, first, width) {
         lanes scale = lanes_fill(scales[first / COHORT_ROW_BLOCK]);
-        FOR_LANES(width, i, n) {
-            uint8_t padded[LANES] = {0};
-            __builtin_memcpy(padded, codes + first + i, n);
-            store_some(output + first + i, lanes_f8(padded) * scale, n);
-        }
+        FOR_LANES(width, i, n, store_some(output + first + i, load_codes(codes + first + i, n) * scale, n));
     }
 }
 
@@ -135,12 +146,12 @@ void NAME(widen_f8)(const float *scales, const uint8_t *codes, uint32_t count, f
 INLINE void widen_run_of_row(uint32_t dtype, const uint8_t *weights, struct run run, const float *scales,
                              float *output) {
     const lanes scale = lanes_fill(scales ? scales[run.block] : 1.0f);
-    FOR_LANES(run.end - run.begin, i, n) {
-        const uint8_t *at = weights + bytes_of(dtype, run.begin + i);
-        lanes values =
-            n < LANES ? load_weights_part(ORDER_LANES, dtype, at, n) : load_weights(ORDER_LANES, dtype, at);
-        store_some(output + run.begin + i, scales ? values * scale : values, n);
-    }
+    weights += bytes_of(dtype, run.begin);
+    output += run.begin;
+    FOR_LANES(run.end - run.begin, i, n, const uint8_t *at = weights + bytes_of(dtype, i);
+              const lanes values = n < LANES ? load_weights_part(ORDER_LANES, dtype, at, n)
+                                             : load_weights(ORDER_LANES, dtype, at);
+              store_some(output + i, scales ? values * scale : values, n));
 }
 
 INLINE void widen_row_of(uint32_t dtype, const cohort_matrix *matrix, uint32_t row, float *output) {

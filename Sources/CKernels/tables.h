@@ -14,6 +14,7 @@
                                      const cohort_attention_sums *sums);                                              \
     void cohort_##table##_rms_norm(const float *input, const float *gain, float epsilon, uint32_t count,              \
                                    float *output);                                                                    \
+    void cohort_##table##_rotate(const float *values, const float *turns, uint32_t count, float *output);             \
     void cohort_##table##_swiglu(const float *gate, const float *up, uint32_t count, float *output);                  \
     void cohort_##table##_accumulate(float weight, const float *values, uint32_t count, float *sum);                  \
     void cohort_##table##_accumulate_bf16(float weight, const uint16_t *values, uint32_t count, float *sum);          \
@@ -37,9 +38,9 @@
     {                                                                                                                 \
         .name = #table, .product = cohort_##table##_product, .attend = cohort_##table##_attend,                       \
         .attend_join = cohort_##table##_attend_join, .attend_end = cohort_##table##_attend_end,                       \
-        .rms_norm = cohort_##table##_rms_norm, .swiglu = cohort_##table##_swiglu,                                     \
-        .accumulate = cohort_##table##_accumulate, .accumulate_bf16 = cohort_##table##_accumulate_bf16,               \
-        .sigmoid = cohort_##table##_sigmoid,                                                                          \
+        .rms_norm = cohort_##table##_rms_norm, .rotate = cohort_##table##_rotate,                                     \
+        .swiglu = cohort_##table##_swiglu, .accumulate = cohort_##table##_accumulate,                                 \
+        .accumulate_bf16 = cohort_##table##_accumulate_bf16, .sigmoid = cohort_##table##_sigmoid,                     \
         .softmax = cohort_##table##_softmax, .exponential = cohort_##table##_exponential,                             \
         .narrow_bf16 = cohort_##table##_narrow_bf16, .widen_bf16 = cohort_##table##_widen_bf16,                       \
         .narrow_f8 = cohort_##table##_narrow_f8, .widen_f8 = cohort_##table##_widen_f8,                               \

@@ -16,7 +16,7 @@ package struct CodeRows {
     }
 
     /// Every so many of the rows from one on.
-    func rows(from first: Int, by step: Int = 1) -> CodeRows {
+    package func rows(from first: Int, by step: Int = 1) -> CodeRows {
         CodeRows(blocks + first * stride, stride: step * stride)
     }
 

@@ -58,6 +58,17 @@ extension KernelSet {
         cohort_attention_scratch(UInt32(latent), UInt32(rope), UInt32(queries))
     }
 
+    /// Stores values as caches and queries of this dtype have them, `offset` values from `place`.
+    package func store(
+        _ values: UnsafePointer<Float>, count: Int, as dtype: LatentCacheView.DType,
+        in place: UnsafeMutableRawPointer, at offset: Int = 0
+    ) {
+        switch dtype {
+        case .f32: (place.assumingMemoryBound(to: Float.self) + offset).update(from: values, count: count)
+        case .bf16: narrow(values, count: count, into: place.assumingMemoryBound(to: UInt16.self) + offset)
+        }
+    }
+
     /// Attention to some positions of the cache alone, those of one part.
     package func attend(
         _ cache: LatentCacheView, _ queries: LatentQueries, positions: Range<Int>, scratch: UnsafeMutableRawPointer,

@@ -54,6 +54,15 @@ package struct KernelSet: Sendable {
         table.rms_norm(input, gain, epsilon, UInt32(count), output)
     }
 
+    /// Turns each pair (a, b) of neighbouring values by its (cosine, sine) among `turns`; may be in place.
+    package func rotate(
+        _ values: UnsafePointer<Float>, by turns: UnsafePointer<Float>, count: Int,
+        into output: UnsafeMutablePointer<Float>
+    ) {
+        precondition(count.isMultiple(of: 2), "pairs turn")
+        table.rotate(values, turns, UInt32(count), output)
+    }
+
     /// `output = silu(gate) * up`; may be in place.
     package func swiglu(
         gate: UnsafePointer<Float>, up: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<Float>

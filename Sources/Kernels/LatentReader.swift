@@ -21,6 +21,7 @@ package final class LatentReader {
         fileprivate var lastPositions: Int { positions(row: rows.upperBound - 1) }
     }
 
+    package let dtype: LatentCacheView.DType
     /// The most rows of a call.
     package let maximumRows: Int
     /// [rows, heads, latent + rope] in the caches' dtype: what a call reads.
@@ -30,7 +31,6 @@ package final class LatentReader {
     private let heads: Int
     private let latent: Int
     private let rope: Int
-    private let dtype: LatentCacheView.DType
     private let queryMemory: AlignedBuffer<UInt8>
     private let sums: Sums
     /// [parts of a round, rows, heads]

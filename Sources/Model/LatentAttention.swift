@@ -51,7 +51,7 @@ struct LatentAttention {
     ) {
         let (rows, processor) = (batch.rowCount, workspace.processor)
         workspace.turns.prepare(batch, rotary, processor)
-        makeQueries(input, batch, rotary, workspace)
+        makeQueries(input, batch, workspace)
         for first in stride(from: 0, to: rows, by: workspace.reader.maximumRows) {
             attend(first..<min(first + workspace.reader.maximumRows, rows), batch, rotary, workspace)
         }
@@ -65,14 +65,14 @@ struct LatentAttention {
     }
 
     /// workspace.queries [rows, heads, nope + rope], not yet rotated; and the rows' latents go into the cache.
-    private func makeQueries(_ input: Activations, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
+    private func makeQueries(_ input: Activations, _ batch: Batch, _ workspace: Workspace) {
         let processor = workspace.processor
         let queries = workspace.queries.pointer
         let rows = 0..<input.rows
         switch query {
         case .whole(let matrix):
             processor.multiply(input, by: (matrix, latentDown), into: (queries, workspace.latents.pointer))
-            forEachRow(rows, workspace) { remember($0, batch, rotary, workspace) }
+            forEachRow(rows, workspace) { remember($0, batch, workspace) }
         case .lowRank(let down, let norm, let up):
             let ranks = workspace.queryRanks.pointer
             processor.multiply(input, by: (down, latentDown), into: (ranks, workspace.latents.pointer))
@@ -81,7 +81,7 @@ struct LatentAttention {
                 norm.apply(rank, into: rank, processor)
                 workspace.rankOperand.take(
                     row: row, rank, columns: down.rows, for: up.inputForms, processor.kernels)
-                remember(row, batch, rotary, workspace)
+                remember(row, batch, workspace)
             }
             let operand = workspace.rankOperand.loaded(
                 ranks, rows: input.rows, columns: down.rows, for: up.inputForms)
@@ -90,18 +90,18 @@ struct LatentAttention {
     }
 
     /// Puts a row's normed latent and rotated key into its sequence's cache.
-    private func remember(_ index: Int, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
+    private func remember(_ index: Int, _ batch: Batch, _ workspace: Workspace) {
         let latent = workspace.latents.pointer + index * cacheWidth
+        let (kernels, key) = (workspace.processor.kernels, latent + config.latentRank)
         latentNorm.apply(latent, into: latent, workspace.processor)
-        rotary.rotate(latent + config.latentRank, by: workspace.turns.of(index))
+        kernels.rotate(key, by: workspace.turns.of(index), count: config.ropeDimension, into: key)
         let row = batch.rows[index]
         let place = batch.caches[row.segment].row(layer: layer, position: row.position)
-        put(latent, count: cacheWidth, in: place, at: 0, workspace)
+        kernels.store(latent, count: cacheWidth, as: workspace.reader.dtype, in: place)
     }
 
     /// workspace.headOutputs [rows, heads, value] for a tile of rows.
     private func attend(_ tile: Range<Int>, _ batch: Batch, _ rotary: Rotary, _ workspace: Workspace) {
-        rotate(tile, rotary, workspace)
         absorb(tile, workspace)
         workspace.runs.removeAll(keepingCapacity: true)
         batch.forEachRun(in: tile) { run in
@@ -120,101 +120,57 @@ struct LatentAttention {
         project(tile, workspace)
     }
 
-    /// Takes in a tile's queries for `absorb`, and puts q_rope of each head, rotated, into the reader's queries.
-    private func rotate(_ tile: Range<Int>, _ rotary: Rotary, _ workspace: Workspace) {
-        let width = config.headCount * queryWidth
-        forEachRow(tile, workspace) { row in
-            let (query, index) = (workspace.queries.pointer + row * width, row - tile.lowerBound)
-            for head in 0..<config.headCount {
-                workspace.queryOperand.take(
-                    row: index * config.headCount + head, query + head * queryWidth, columns: config.nopeDimension,
-                    for: keys[0].inputForms, workspace.processor.kernels)
-                let part = query + head * queryWidth + config.nopeDimension
-                let place = (index * config.headCount + head) * cacheWidth + config.latentRank
-                rotary.rotate(part, by: workspace.turns.of(row))
-                put(part, count: config.ropeDimension, in: workspace.reader.queries, at: place, workspace)
-            }
-        }
-    }
-
-    /// The reader's queries [tile, heads, latent + rope] but for q_rope: q_nope of each head through its key matrix, as
-    /// many columns of the latent at a time as a cache keeps until they are put there.
+    /// The reader's queries [tile, heads, latent + rope]. An item is a head of some rows.
     private func absorb(_ tile: Range<Int>, _ workspace: Workspace) {
-        let (heads, rank) = (config.headCount, config.latentRank)
-        let width = heads * queryWidth
-        let queries = workspace.queries.pointer + tile.lowerBound * width
-        let operand = workspace.queryOperand.loaded(
-            queries, rows: tile.count * heads, columns: config.nopeDimension, stride: queryWidth,
-            for: keys[0].inputForms)
-        let most = max(1, min(rank, Processor.wholePanels(Self.absorbedValues / tile.count)))
-        let blocks = (rank + most - 1) / most
-        workspace.processor.team.forEach(heads * blocks) { index in
-            let (head, block) = index.quotientAndRemainder(dividingBy: blocks)
-            let columns = block * most..<min((block + 1) * most, rank)
-            let latents = workspace.reader.latents + tile.count * (head * rank + columns.lowerBound)
-            workspace.processor.kernels.product(
-                keys[head], rows: columns, operand.rows(from: head, by: heads), into: latents, stride: columns.count)
-            for row in 0..<tile.count {
-                let place = (row * heads + head) * cacheWidth + columns.lowerBound
-                put(
-                    latents + row * columns.count, count: columns.count, in: workspace.reader.queries, at: place,
-                    workspace)
-            }
+        let reader = workspace.reader
+        let absorption = QueryAbsorption(
+            heads: config.headCount, nope: config.nopeDimension, rope: config.ropeDimension, rank: config.latentRank,
+            rows: tile.count, firstRow: tile.lowerBound, queries: workspace.queries.pointer, turns: workspace.turns,
+            operand: workspace.queryOperand, target: reader.queries, dtype: reader.dtype, latents: reader.latents,
+            scratch: workspace.headScratch, kernels: workspace.processor.kernels)
+        forEachHead(tile.count, workspace) { head, rows in
+            absorption.absorb(rows, head: head, by: keys[head].unowned)
         }
     }
 
-    /// Stores values as the cache has them, `offset` values from `place`.
-    private func put(
-        _ values: UnsafePointer<Float>, count: Int, in place: UnsafeMutableRawPointer, at offset: Int,
-        _ workspace: Workspace
-    ) {
-        switch workspace.processor.compute {
-        case .f32:
-            (place.assumingMemoryBound(to: Float.self) + offset).update(from: values, count: count)
-        case .fast:
-            workspace.processor.kernels.narrow(
-                values, count: count, into: place.assumingMemoryBound(to: UInt16.self) + offset)
+    /// Calls `body` in parallel with each head and rows of it, as many as hide what widening its weights costs.
+    private func forEachHead(_ rows: Int, _ workspace: Workspace, _ body: (_ head: Int, _ rows: Range<Int>) -> Void) {
+        let parts = (rows + Self.rowsOfHead - 1) / Self.rowsOfHead
+        let most = (rows + parts - 1) / parts
+        workspace.processor.team.forEach(parts * config.headCount) { index in
+            let (head, part) = index.quotientAndRemainder(dividingBy: parts)
+            body(head, part * most..<min((part + 1) * most, rows))
         }
     }
 
     /// workspace.headOutputs of the tile, taken in for the output's product: each head's summed latents through its
     /// value matrix.
     private func project(_ tile: Range<Int>, _ workspace: Workspace) {
-        let operand = workspace.latentOperand.loaded(
+        let input = workspace.latentOperand.loaded(
             workspace.reader.latents, rows: tile.count * config.headCount, columns: config.latentRank,
             for: values[0].inputForms)
-        let size = config.valueDimension
+        let (size, kernels) = (config.valueDimension, workspace.processor.kernels)
         let stride = config.headCount * size
-        let most = min(tile.count, Self.projectedRows)
-        let parts = (tile.count + most - 1) / most
-        workspace.processor.team.forEach(parts * config.headCount) { index in
-            let (head, part) = index.quotientAndRemainder(dividingBy: parts)
-            let rows = part * most..<min((part + 1) * most, tile.count)
-            let first = (tile.lowerBound + rows.lowerBound) * stride
-            project(
-                operand.rows(from: head, by: config.headCount).slice(rows: rows), by: values[head], at: first,
-                column: head * size,
-                stride: stride, workspace)
-        }
-    }
-
-    /// Rows of a head, to stand in columns from `column` on. Rows that are rounded stand side by side until they are:
-    /// at the distance of the outputs' rows few of them would fit a cache.
-    private func project(
-        _ latents: Activations, by matrix: WeightMatrix, at first: Int, column: Int, stride: Int,
-        _ workspace: Workspace
-    ) {
-        let outputs = workspace.headOutputs.pointer + first
-        let (kernels, size) = (workspace.processor.kernels, matrix.rows)
-        guard takesHeads(workspace.processor) else {
-            kernels.product(matrix, rows: 0..<size, latents, into: outputs + column, stride: stride)
-            return
-        }
-        let dense = outputs + latents.rows * column
-        kernels.product(matrix, rows: 0..<size, latents, into: dense, stride: size)
-        for row in 0..<latents.rows {
-            workspace.headsOperand.take(
-                dense + row * size, count: size, at: first + row * stride + column, for: .bf16, kernels)
+        let outputs = workspace.headOutputs.pointer
+        let operand = takesHeads(workspace.processor) ? workspace.headsOperand : nil
+        let scratch = workspace.headScratch
+        forEachHead(tile.count, workspace) { head, rows in
+            let latents = input.rows(from: head, by: config.headCount).slice(rows: rows)
+            let (value, place) = (values[head].unowned, (tile.lowerBound + rows.lowerBound) * stride + head * size)
+            guard let operand, rows.count > 1 else {
+                kernels.product(value, rows: 0..<size, latents, into: outputs + place, stride: stride)
+                operand?.take(outputs + place, count: size, at: place, for: .bf16, kernels)
+                return
+            }
+            // In a thread's own memory until they are rounded: at the distance of the outputs' rows few of them would
+            // fit a cache.
+            scratch.withScratch { scratch in
+                let dense = scratch.assumingMemoryBound(to: Float.self)
+                kernels.product(value, rows: 0..<size, latents, into: dense, stride: size)
+                for row in 0..<rows.count {
+                    operand.take(dense + row * size, count: size, at: place + row * stride, for: .bf16, kernels)
+                }
+            }
         }
     }
 
@@ -239,7 +195,13 @@ struct LatentAttention {
         }
     }
 
-    private var queryWidth: Int { config.nopeDimension + config.ropeDimension }
+    /// What the items of a loop over heads need.
+    static func scratchByteCount(_ config: ModelConfig) -> Int {
+        max(
+            QueryAbsorption.scratchByteCount(rows: rowsOfHead),
+            rowsOfHead * config.valueDimension * MemoryLayout<Float>.stride)
+    }
+
     private var cacheWidth: Int { config.latentRank + config.ropeDimension }
 
     private static func query(from weights: DenseWeights, _ names: LayerTensorNames) throws -> Query {
@@ -257,10 +219,8 @@ struct LatentAttention {
 
     /// So few rows are done before another thread has come to help.
     private static let rowsPerItem = 4
-    /// A thread's absorbed queries in f32: 128 KiB, less than a second-level cache.
-    private static let absorbedValues = 1 << 15
     /// Enough for the weights that a product widens for them.
-    private static let projectedRows = 128
+    private static let rowsOfHead = 128
     /// Fixed in the published code for the two norms inside attention, whatever rms_norm_eps says.
     private static let normEpsilon: Float = 1e-6
 }

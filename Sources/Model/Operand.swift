@@ -56,17 +56,20 @@ final class Operand {
     func takesCodes(for forms: RowForms) -> Bool { compute == .fast && forms.contains(.int8) }
 
     /// Rows that have been taken in.
-    /// - Parameter values: [rows, columns] f32, `stride` elements from row to row.
+    /// - Parameters:
+    ///   - values: [rows, columns] f32, `stride` elements from row to row.
+    ///   - first: as which row the first of them has been taken in.
     func loaded(
-        _ values: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int? = nil, for forms: RowForms
+        _ values: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int? = nil, from first: Int = 0,
+        for forms: RowForms
     ) -> Activations {
         switch compute {
         case .f32: Activations(.f32(values), rows: rows, columns: columns, stride: stride)
         case .fast:
             Activations(
-                forms, bf16: narrow.pointer,
-                codes: CodeRows(blocks.pointer, stride: CodeRows.byteCount(columns: columns)), rows: rows,
-                columns: columns)
+                forms, bf16: narrow.pointer + first * columns,
+                codes: CodeRows(blocks.pointer, stride: CodeRows.byteCount(columns: columns)).rows(from: first),
+                rows: rows, columns: columns)
         }
     }
 }

@@ -28,16 +28,6 @@ package struct Rotary: Sendable {
         softmaxScale = Float(scale * yarn.softmaxFactor)
     }
 
-    /// Turns one vector in place: values [rope dimension].
-    func rotate(_ values: UnsafeMutablePointer<Float>, by turn: UnsafePointer<Float>) {
-        for index in inverseFrequencies.indices {
-            let (a, b) = (values[2 * index], values[2 * index + 1])
-            let (cosine, sine) = (turn[2 * index], turn[2 * index + 1])
-            values[2 * index] = a * cosine - b * sine
-            values[2 * index + 1] = a * sine + b * cosine
-        }
-    }
-
     /// The cosine and sine of every pair at a position: turn [rope dimension], (cosine, sine) by turns. The angle is
     /// rounded to f32 as in the published code, its cosine is not.
     func turn(at position: Int, into turn: UnsafeMutablePointer<Float>) {

@@ -27,6 +27,7 @@ package final class Workspace {
     let queryOperand: Operand
     let reader: LatentReader
     let latentOperand: Operand
+    let headScratch: ScratchPool
     var runs: [LatentReader.Run] = []
 
     // Feed-forward
@@ -64,6 +65,7 @@ package final class Workspace {
             rows: reader.maximumRows * heads, columns: config.nopeDimension, compute: compute)
         latentOperand = Operand(
             rows: reader.maximumRows * heads, columns: config.latentRank, compute: compute)
+        headScratch = ScratchPool(byteCount: LatentAttention.scratchByteCount(config))
 
         let width = max(
             config.denseLayerCount > 0 ? config.intermediateSize : 0,

@@ -113,6 +113,32 @@ import Testing
         }
     }
 
+    @Test("pairs turn by products and sums that are rounded one by one, in place or not", arguments: counts)
+    func rotates(half: Int) {
+        let count = 2 * half
+        let values = Self.floats(count, exponents: -130...30, seed: 6)
+        let turns = Self.floats(count, exponents: -30...0, seed: 7)
+        let expected = (0..<count).map { index -> Float in
+            let (a, b) = (values[index & ~1], values[index | 1])
+            let (cosine, sine) = (turns[index & ~1], turns[index | 1])
+            let products = index.isMultiple(of: 2) ? (a * cosine, -(b * sine)) : (a * sine, b * cosine)
+            return products.0 + products.1
+        }
+        let guarded = (GuardedMemory(values), GuardedMemory(turns))
+        withExtendedLifetime(guarded) {
+            for kernels in KernelSet.available() {
+                let apart = Self.output(count) {
+                    kernels.rotate(guarded.0.floats, by: guarded.1.floats, count: count, into: $0)
+                }
+                #expect(firstDifference(apart, expected) == nil, "\(kernels.name)")
+                let inPlace = Self.output(count, from: values) {
+                    kernels.rotate($0, by: guarded.1.floats, count: count, into: $0)
+                }
+                #expect(firstDifference(inPlace, expected) == nil, "\(kernels.name) in place")
+            }
+        }
+    }
+
     @Test("norm and SwiGLU may write where they read")
     func inPlace() {
         let input = Self.floats(100, seed: 4)

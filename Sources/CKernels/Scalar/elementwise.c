@@ -9,6 +9,14 @@ void cohort_scalar_rms_norm(const float *input, const float *gain, float epsilon
     for (uint32_t i = 0; i < count; i++) output[i] = input[i] * factor * gain[i];
 }
 
+void cohort_scalar_rotate(const float *values, const float *turns, uint32_t count, float *output) {
+    for (uint32_t i = 0; i < count; i += 2) {
+        float a = values[i], b = values[i + 1], cosine = turns[i], sine = turns[i + 1];
+        output[i] = a * cosine - b * sine;
+        output[i + 1] = a * sine + b * cosine;
+    }
+}
+
 void cohort_scalar_swiglu(const float *gate, const float *up, uint32_t count, float *output) {
     for (uint32_t i = 0; i < count; i++) output[i] = gate[i] / (exp_scalar(-gate[i]) + 1.0f) * up[i];
 }

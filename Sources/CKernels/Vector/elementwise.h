@@ -41,6 +41,21 @@ void NAME(rms_norm)(const float *input, const float *gain, float epsilon, uint32
     FOR_LANES(count, i, n, store_some(output + i, load_some(input + i, n) * factor * load_some(gain + i, n), n));
 }
 
+typedef uint64_t u64x8 __attribute__((vector_size(64)));
+
+INLINE lanes turn_pairs(lanes x, lanes turn) {
+    const u64x8 first_signs = (u64x8){0} + (1u << 31);  // of each pair
+    const lanes cosine = __builtin_shufflevector(turn, turn, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14);
+    const lanes sine = __builtin_shufflevector(turn, turn, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15);
+    const lanes other = __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+    return x * cosine + other * (lanes)((u64x8)sine ^ first_signs);
+}
+
+void NAME(rotate)(const float *values, const float *turns, uint32_t count, float *output) {
+    FOR_LANES(count, i, n,
+              store_some(output + i, turn_pairs(load_some(values + i, n), load_some(turns + i, n)), n));
+}
+
 INLINE lanes logistic_denominator(lanes x) { return lanes_exp(-x) + 1.0f; }
 
 void NAME(swiglu)(const float *gate, const float *up, uint32_t count, float *output) {

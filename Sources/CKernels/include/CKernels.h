@@ -149,6 +149,10 @@ typedef struct __attribute__((swift_attr("@Sendable"))) cohort_kernels {
     // output = (input * (1 / sqrt(mean(input^2) + epsilon))) * gain; the squares are one run of lanes. May be in place.
     void (*rms_norm)(const float *input, const float *gain, float epsilon, uint32_t count, float *output);
 
+    // Turns pairs: output = (a * cosine - b * sine, a * sine + b * cosine) for each (a, b) of the values and (cosine,
+    // sine) of the turns, every product rounded. `count` is even. May be in place.
+    void (*rotate)(const float *values, const float *turns, uint32_t count, float *output);
+
     // output = gate / (1 + exp(-gate)) * up. May be in place.
     void (*swiglu)(const float *gate, const float *up, uint32_t count, float *output);
 

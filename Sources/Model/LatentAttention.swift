@@ -20,6 +20,8 @@ struct LatentAttention {
     private let keys: [WeightMatrix]
     /// Per head [value, latent]: the value half of kv_b.
     private let values: [WeightMatrix]
+    /// The same, for all threads at once.
+    private let unowned: (keys: [UnownedMatrix], values: [UnownedMatrix])
     private let output: WeightMatrix
 
     init(from weights: DenseWeights, layer: Int) throws {
@@ -40,6 +42,7 @@ struct LatentAttention {
         checkpoint.adviseDoNotNeed(up)
         keys = weights.held(projection.keys, .latentUp)
         values = weights.held(projection.values, .latentUp)
+        unowned = (keys.map(\.unowned), values.map(\.unowned))
         output = try weights.matrix(
             names.output, rows: config.hiddenSize, columns: config.headCount * config.valueDimension, .output)
     }
@@ -109,12 +112,11 @@ struct LatentAttention {
                 layer: layer, latent: config.latentRank, scale: rotary.softmaxScale)
             workspace.runs.append(LatentReader.Run(cache: cache, rows: run.rows, positions: run.position + 1))
         }
-        let (latents, rank) = (workspace.reader.latents, config.latentRank)
-        workspace.reader.read(workspace.runs, workspace.processor) { queries in
+        let (reader, rank, forms) = (workspace.reader, config.latentRank, values[0].inputForms)
+        let (operand, kernels, latents) = (workspace.latentOperand, workspace.processor.kernels, reader.latents)
+        reader.read(workspace.runs, workspace.processor) { queries in
             for query in queries {
-                workspace.latentOperand.take(
-                    row: query, latents + query * rank, columns: rank, for: values[0].inputForms,
-                    workspace.processor.kernels)
+                operand.take(row: query, latents + query * rank, columns: rank, for: forms, kernels)
             }
         }
         project(tile, workspace)
@@ -129,7 +131,7 @@ struct LatentAttention {
             operand: workspace.queryOperand, target: reader.queries, dtype: reader.dtype, latents: reader.latents,
             scratch: workspace.headScratch, kernels: workspace.processor.kernels)
         forEachHead(tile.count, workspace) { head, rows in
-            absorption.absorb(rows, head: head, by: keys[head].unowned)
+            absorption.absorb(rows, head: head, by: unowned.keys[head])
         }
     }
 
@@ -156,7 +158,7 @@ struct LatentAttention {
         let scratch = workspace.headScratch
         forEachHead(tile.count, workspace) { head, rows in
             let latents = input.rows(from: head, by: config.headCount).slice(rows: rows)
-            let (value, place) = (values[head].unowned, (tile.lowerBound + rows.lowerBound) * stride + head * size)
+            let (value, place) = (unowned.values[head], (tile.lowerBound + rows.lowerBound) * stride + head * size)
             guard let operand, rows.count > 1 else {
                 kernels.product(value, rows: 0..<size, latents, into: outputs + place, stride: stride)
                 operand?.take(outputs + place, count: size, at: place, for: .bf16, kernels)

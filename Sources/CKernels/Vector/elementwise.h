@@ -33,6 +33,13 @@ INLINE void store_some(float *at, lanes values, uint32_t count) {
     else lanes_store_part(at, values, count);
 }
 
+INLINE lanes load_halves(const uint16_t *at, uint32_t count) {
+    uint16_t padded[LANES] = {0};
+    if (count == LANES) return lanes_bf16(at);
+    __builtin_memcpy(padded, at, count * sizeof *at);
+    return lanes_bf16(padded);
+}
+
 void NAME(rms_norm)(const float *input, const float *gain, float epsilon, uint32_t count, float *output) {
     lanes squares = {0};
     FOR_LANES(count, i, n, lanes x = load_some(input + i, n); squares = lanes_fma(x, x, squares));
@@ -74,12 +81,9 @@ void NAME(accumulate)(float weight, const float *values, uint32_t count, float *
 }
 
 void NAME(accumulate_bf16)(float weight, const uint16_t *values, uint32_t count, float *sum) {
-    FOR_LANES(count, i, n) {
-        uint16_t padded[LANES] = {0};
-        if (n == LANES) __builtin_memcpy(padded, values + i, sizeof padded);
-        else __builtin_memcpy(padded, values + i, n * sizeof *values);
-        store_some(sum + i, lanes_fma(lanes_fill(weight), lanes_bf16(padded), load_some(sum + i, n)), n);
-    }
+    FOR_LANES(
+        count, i, n,
+        store_some(sum + i, lanes_fma(lanes_fill(weight), load_halves(values + i, n), load_some(sum + i, n)), n));
 }
 
 void NAME(exponential)(const float *values, uint32_t count, float *output) {
@@ -103,13 +107,6 @@ INLINE void store_halves(uint16_t *at, u16x16 values, uint32_t count) {
 
 void NAME(narrow_bf16)(const float *values, uint32_t count, uint16_t *output) {
     FOR_LANES(count, i, n, store_halves(output + i, lanes_to_bf16(load_some(values + i, n)), n));
-}
-
-INLINE lanes load_halves(const uint16_t *at, uint32_t count) {
-    uint16_t padded[LANES] = {0};
-    if (count == LANES) return lanes_bf16(at);
-    __builtin_memcpy(padded, at, count * sizeof *at);
-    return lanes_bf16(padded);
 }
 
 void NAME(widen_bf16)(const uint16_t *values, uint32_t count, float *output) {

@@ -14,4 +14,4 @@ enum {
 };
 
 // Up to here widening weights anew for each tile beats a panel.
-enum { FEW_INPUTS = 16, FEW_INPUTS_SCALED = 16 };
+enum { FEW_INPUTS = 8, FEW_INPUTS_SCALED = 8 };

@@ -42,10 +42,12 @@ struct panel {
 struct panel_rows {
     const uint8_t *weights[PANEL_ROWS];
     const float *scales[PANEL_ROWS];
+    bool share_scales;  // all rows have the same ones
 };
 
 static struct panel_rows rows_of(const cohort_matrix *matrix, uint32_t first, uint32_t count) {
     struct panel_rows rows;
+    rows.share_scales = matrix->block_rows % PANEL_ROWS == 0 && (matrix->row_phase + first) % PANEL_ROWS == 0;
     for (uint32_t r = 0; r < PANEL_ROWS; r++) {
         rows.weights[r] = weights_of_row(matrix, first + (r < count ? r : count - 1));
         rows.scales[r] = scales_of_row(matrix, first + (r < count ? r : count - 1));
@@ -113,7 +115,7 @@ INLINE void widen_rows(struct panel *panel, enum order order, uint32_t dtype, co
                 output = widen_run(order, dtype, quad, panel->runs[i], output);
         if (!has_scales(dtype)) continue;
         for (uint32_t i = 0; i < panel->run_count; i++)
-            panel->scales[i][q] = scales_of_quad(false, rows->scales + q * QUAD, panel->runs[i].block);
+            panel->scales[i][q] = scales_of_quad(rows->share_scales, rows->scales + q * QUAD, panel->runs[i].block);
     }
 }
 

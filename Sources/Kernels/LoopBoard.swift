@@ -29,17 +29,26 @@ final class LoopBoard: Sendable {
     private nonisolated(unsafe) var known = 0
     private nonisolated(unsafe) var body: (Int) -> Void = { _ in }
 
-    /// The caller's part: it finds out how many indices there are in all, then helps.
+    /// The caller's part.
+    func run(count: Int, _ body: @escaping (Int) -> Void) {
+        run(known: count, count: count, body) {}
+    }
+
+    /// The same where the caller finds out how many indices there are in all before it helps.
     func run(known: Int, thenUpTo all: () -> Int, _ body: @escaping (Int) -> Void) {
+        run(known: known, count: -1, body) { count.store(all(), ordering: .releasing) }
+    }
+
+    private func run(known: Int, count: Int, _ body: @escaping (Int) -> Void, meanwhile: () -> Void) {
         precondition(!busy.exchange(true, ordering: .acquiring), "a team runs one loop at a time")
         self.known = known
         self.body = body
-        count.store(-1, ordering: .relaxed)
+        self.count.store(count, ordering: .relaxed)
         next.store(0, ordering: .relaxed)
         let number = state.load(ordering: .relaxed) / Self.number
         state.store((number &+ 1) &* Self.number | Self.open, ordering: .sequentiallyConsistent)
         workersBed.wake()
-        count.store(all(), ordering: .releasing)
+        meanwhile()
         takeIndices()
         state.bitwiseAnd(~Self.open, ordering: .acquiringAndReleasing)
         wait(in: callersBed) { state.load(ordering: .sequentiallyConsistent) & Self.entered == 0 }
@@ -85,12 +94,14 @@ final class LoopBoard: Sendable {
         }
     }
 
-    /// Waits for the caller to find it out, which is a matter of microseconds.
+    /// Waits for the caller to find it out, which is a matter of microseconds unless somebody else has its processor.
     private func countOfAll() -> Int {
+        var rounds = 0
         while true {
             let count = count.load(ordering: .acquiring)
             if count >= 0 { return count }
-            cohort_pause()
+            rounds += 1
+            if rounds < Self.spinRounds { cohort_pause() } else { sched_yield() }
         }
     }
 

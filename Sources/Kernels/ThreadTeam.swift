@@ -57,7 +57,7 @@ package final class ThreadTeam: Sendable {
             for index in 0..<max(count, 0) { body(index) }
             return
         }
-        withoutActuallyEscaping(body) { board.run(known: count, thenUpTo: { count }, $0) }
+        withoutActuallyEscaping(body) { board.run(count: count, $0) }
     }
 
     /// The same for a loop whose first indices alone are there at the beginning: the other threads begin with these

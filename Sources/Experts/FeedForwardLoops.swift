@@ -9,8 +9,8 @@ package enum FeedForwardLoop: CaseIterable {
     case down
 }
 
-/// A feed-forward as loops, whose items are independent of one another. Several may go through each loop together: what
-/// waits for memory then runs beside what wants arithmetic.
+/// A feed-forward as loops, whose items are independent of one another. Several may go through each loop together: then
+/// fewer loops begin with threads that wait for memory and end with threads that wait for one another.
 package protocol FeedForwardLoops {
     func count(of loop: FeedForwardLoop) -> Int
 

@@ -6,16 +6,16 @@
 
 // What is done to each LANES values, `at` being the first of them; then to the `count` that are left, if any. The
 // compiler knows the count of whole vectors: a copy of one that it does not know is a call.
-#define FOR_LANES(total, at, count, ...)                      \
-    do {                                                      \
-        uint32_t at = 0;                                      \
+#define FOR_LANES(total, at, count, ...)                                         \
+    do {                                                                         \
+        uint32_t at = 0;                                                         \
         for (const uint32_t count = LANES; (total) - at >= count; at += LANES) { \
-            __VA_ARGS__;                                      \
-        }                                                     \
-        if (at < (total)) {                                   \
-            const uint32_t count = (total) - at;              \
-            __VA_ARGS__;                                      \
-        }                                                     \
+            __VA_ARGS__;                                                         \
+        }                                                                        \
+        if (at < (total)) {                                                      \
+            const uint32_t count = (total) - at;                                 \
+            __VA_ARGS__;                                                         \
+        }                                                                        \
     } while (0)
 
 // Calls body(at, count) for each COHORT_ROW_BLOCK columns; the last count may be less, never zero.
@@ -35,8 +35,7 @@ INLINE void store_some(float *at, lanes values, uint32_t count) {
 
 INLINE lanes load_halves(const uint16_t *at, uint32_t count) {
     uint16_t padded[LANES] = {0};
-    if (count == LANES) return lanes_bf16(at);
-    __builtin_memcpy(padded, at, count * sizeof *at);
+    copy_some(padded, at, sizeof *at, count);
     return lanes_bf16(padded);
 }
 
@@ -100,13 +99,9 @@ void NAME(softmax)(float *values, uint32_t count) {
     FOR_LANES(count, i, n, store_some(values + i, load_some(values + i, n) / total, n));
 }
 
-INLINE void store_halves(uint16_t *at, u16x16 values, uint32_t count) {
-    if (count == LANES) __builtin_memcpy(at, &values, sizeof values);
-    else __builtin_memcpy(at, &values, count * sizeof *at);
-}
-
 void NAME(narrow_bf16)(const float *values, uint32_t count, uint16_t *output) {
-    FOR_LANES(count, i, n, store_halves(output + i, lanes_to_bf16(load_some(values + i, n)), n));
+    FOR_LANES(count, i, n, const u16x16 halves = lanes_to_bf16(load_some(values + i, n));
+              copy_some(output + i, &halves, sizeof *output, n));
 }
 
 void NAME(widen_bf16)(const uint16_t *values, uint32_t count, float *output) {
@@ -121,16 +116,9 @@ INLINE uint32_t largest_magnitude(const float *values, uint32_t count) {
     return __builtin_reduce_max(largest);
 }
 
-INLINE void store_codes(uint8_t *at, lanes values, uint32_t count) {
-    const u8x16 codes = __builtin_convertvector(lanes_to_f8(values), u8x16);
-    if (count == LANES) __builtin_memcpy(at, &codes, sizeof codes);
-    else __builtin_memcpy(at, &codes, count);
-}
-
 INLINE lanes load_codes(const uint8_t *at, uint32_t count) {
     uint8_t padded[LANES] = {0};
-    if (count == LANES) return lanes_f8(at);
-    __builtin_memcpy(padded, at, count);
+    copy_some(padded, at, sizeof *at, count);
     return lanes_f8(padded);
 }
 
@@ -143,7 +131,10 @@ void NAME(narrow_f8)(const float *values, uint32_t count, float *scales, uint8_t
         uint32_t scale = (uint32_t)exponent << 23, inverse = (uint32_t)(254 - exponent) << 23;
         __builtin_memcpy(scales + first / COHORT_ROW_BLOCK, &scale, sizeof scale);
         lanes factor = (lanes)((u32x16){0} + inverse);
-        FOR_LANES(width, i, n, store_codes(codes + first + i, load_some(values + first + i, n) * factor, n));
+        FOR_LANES(width, i, n,
+                  const u8x16 narrow = __builtin_convertvector(
+                      lanes_to_f8(load_some(values + first + i, n) * factor), u8x16);
+                  copy_some(codes + first + i, &narrow, sizeof *codes, n));
     }
 }
 

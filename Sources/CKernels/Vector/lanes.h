@@ -46,6 +46,12 @@ INLINE lanes lanes_load(const void *at) {
 
 INLINE void lanes_store(void *at, lanes values) { __builtin_memcpy(at, &values, sizeof values); }
 
+// Copies no more than LANES elements. A copy of a number that the compiler knows is an instruction, another is a call.
+INLINE void copy_some(void *to, const void *from, size_t size, uint32_t count) {
+    if (count == LANES) __builtin_memcpy(to, from, LANES * size);
+    else __builtin_memcpy(to, from, count * size);
+}
+
 // The first `count` values, zeros after them.
 INLINE lanes lanes_load_part(const float *at, size_t count) {
     float padded[LANES] = {0};

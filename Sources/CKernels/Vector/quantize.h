@@ -31,7 +31,7 @@ INLINE void store_codes(uint32_t dtype, i32x16 bits, uint32_t count, uint8_t *at
         u8x8 halves = __builtin_convertvector(two | two >> 4, u8x8);
         __builtin_memcpy(at, &halves, (count + 1) / 2);
     } else {
-        __builtin_memcpy(at, &bytes, count);
+        copy_some(at, &bytes, 1, count);
     }
 }
 

@@ -16,26 +16,32 @@ package struct DecodeReport: Sendable, Encodable {
         package let decodeTokensPerSecond: Samples.Summary
         package let stepSeconds: Samples.Summary
         package let bytesPerStep: Double
-        /// Bytes per second, around this line's runs.
+        /// Bytes per second, one sample for each turn.
         package let readBandwidth: Samples.Summary
-        /// (bytes per step / read bandwidth) / seconds per step.
+        /// (bytes / read bandwidth) / seconds: the median of those of the turns.
         package let limitShare: Double
+        /// How many times as fast as with the experts in this process, by turns; nil where that is this line, or was
+        /// not measured.
+        package let prefillRatio: Double?
+        package let decodeRatio: Double?
 
-        package init(
-            local: Int, run: DecodeRun, outcomes: [DecodeRun.Outcome], readBandwidth: Samples
-        ) {
-            let steps = Samples(outcomes.flatMap(\.stepSeconds))
-            let prefill = Samples(outcomes.map(\.prefillSeconds))
+        /// - Parameter baseline: what the experts in this process did, where that is another line.
+        package init(local: Int, run: DecodeRun, outcome: DecodeOutcome, baseline: DecodeOutcome?) {
+            let steps = outcome.steps
             self.local = local
             batch = run.batch
             promptTokens = run.promptLength
             prefillTokensPerSecond =
-                run.isInvented ? nil : prefill.mapped { Double(run.batch * run.promptLength) / $0 }.summary
+                run.isInvented
+                ? nil
+                : Samples(outcome.prefillSeconds).mapped { Double(run.batch * run.promptLength) / $0 }.summary
             decodeTokensPerSecond = steps.mapped { Double(run.batch) / $0 }.summary
             stepSeconds = steps.summary
-            bytesPerStep = Samples(outcomes.flatMap(\.stepBytes)).median
-            self.readBandwidth = readBandwidth.summary
-            limitShare = bytesPerStep / readBandwidth.median / steps.median
+            bytesPerStep = Samples(outcome.turns.flatMap(\.stepBytes)).median
+            readBandwidth = Samples(outcome.turns.map(\.readBandwidth)).summary
+            limitShare = Samples(outcome.turns.map(\.limitShare)).median
+            prefillRatio = run.isInvented ? nil : baseline.map { outcome.prefillRatio(to: $0) }
+            decodeRatio = baseline.map { outcome.decodeRatio(to: $0) }
         }
     }
 
@@ -67,7 +73,7 @@ package struct DecodeReport: Sendable, Encodable {
         var table = TextTable(header: [
             "experts in", "batch", "positions", "prefill tok/s", "decode tok/s", "p10..p90", "step", "bytes/step",
             "reads GB/s",
-            "of limit",
+            "of limit", "beside this process",
         ])
         for line in lines {
             let decode = line.decodeTokensPerSecond
@@ -78,11 +84,17 @@ package struct DecodeReport: Sendable, Encodable {
                 String(format: "%.1f", decode.median), String(format: "%.1f..%.1f", decode.p10, decode.p90),
                 Amount.seconds(line.stepSeconds.median), Amount.bytes(line.bytesPerStep),
                 String(format: "%.1f", line.readBandwidth.median / 1e9),
-                String(format: "%.0f %%", line.limitShare * 100),
+                String(format: "%.0f %%", line.limitShare * 100), Self.beside(line),
             ])
         }
         let head =
             "\(model), \(threads) threads, \(kernelSet), \(compute), wire \(wire), experts \(experts), dense \(dense)"
         return ([head] + table.lines()).joined(separator: "\n")
+    }
+
+    private static func beside(_ line: Line) -> String {
+        guard let decode = line.decodeRatio else { return "-" }
+        let prefill = line.prefillRatio.map { String(format: "prefill %.2fx, ", $0) } ?? ""
+        return prefill + String(format: "decode %.2fx", decode)
     }
 }

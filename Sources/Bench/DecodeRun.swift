@@ -1,5 +1,3 @@
-internal import Checkpoint
-internal import Model
 package import Serving
 
 /// One batch through an engine: prompts of one length, then decoding steps in which every sequence gets one token.
@@ -19,78 +17,75 @@ package struct DecodeRun {
         self.stepCount = stepCount
     }
 
-    /// What one run brought.
-    package struct Outcome {
-        /// Seconds until every sequence had its first token.
-        package let prefillSeconds: Double
-        /// Seconds of each step.
-        package let stepSeconds: [Double]
-        /// Bytes touched in each step; none where nobody asked.
-        package let stepBytes: [Double]
-    }
-
     /// Positions that the caches of the run need.
     package var positions: Int { batch * positionsPerSequence }
 
     /// Positions that each sequence comes to.
     package var positionsPerSequence: Int { promptLength + tokensPerSequence }
 
-    /// - Parameters:
-    ///   - bytes: nil where nobody asks for those of the steps.
-    ///   - seed: of the prompts' tokens.
-    /// - Throws: what the engine throws.
-    package func measure(
-        _ engine: Engine, vocabularySize: Int, bytes: StepBytes? = nil, seed: Int
-    ) throws -> Outcome {
-        var sequences: [GenerationSequence] = []
-        let prefillSeconds = try Stopwatch.seconds {
-            for index in 0..<batch {
-                sequences.append(
-                    try engine.submit(
-                        request(vocabularySize, seed: seed * batch + index, keeps: bytes == nil ? [] : .routing),
-                        inventing: isInvented ? promptLength - 1 : 0))
-            }
-            while sequences.contains(where: { $0.steps.isEmpty }) { _ = try tokens(engine) }
-        }
-        var (seconds, touched): ([Double], [Double]) = ([], [])
-        for step in 0...stepCount {
-            var emissions = 0
-            let elapsed = try Stopwatch.seconds {
-                while emissions < batch { emissions += try tokens(engine) }
-            }
-            // The first step that decodes alone meets what the prompts left in the caches.
-            guard step > 0 else { continue }
-            seconds.append(elapsed)
-            if let bytes { touched.append(Double(touchedBytes(sequences, bytes, engine.config))) }
-        }
-        engine.abandon()
-        return Outcome(prefillSeconds: prefillSeconds, stepSeconds: seconds, stepBytes: touched)
-    }
-
-    /// How many tokens a step brought.
-    private func tokens(_ engine: Engine) throws -> Int {
-        try engine.step().map { try $0.outcome.get() }.count
-    }
-
-    private func request(_ vocabularySize: Int, seed: Int, keeps: GenerationRequest.Keeps) -> GenerationRequest {
-        var generator = XorShift(seed: UInt64(truncatingIfNeeded: seed))
-        let prompt = (0..<promptLength).map { _ in Int(generator.next() % UInt64(vocabularySize)) }
-        return GenerationRequest(promptIDs: prompt, maximumTokens: tokensPerSequence, keeps: keeps)
-    }
-
-    /// Of the step before: each sequence's last position.
-    private func touchedBytes(
-        _ sequences: [GenerationSequence], _ bytes: StepBytes, _ config: ModelConfig
-    ) -> Int {
-        var isTouched = Array(repeating: false, count: config.layerCount * config.expertCount)
-        var positions = 0
-        for sequence in sequences {
-            positions += promptLength + sequence.steps.count - 1
-            sequence.record.forEachLastExpert { layer, expert in isTouched[layer * config.expertCount + expert] = true }
-        }
-        return bytes.touched(rows: sequences.count, distinctExperts: isTouched.count { $0 }, positions: positions)
-    }
-
     /// The first sequence decodes while the last still waits for its prompt to be read.
-    private var tokensPerSequence: Int { stepCount + 2 + batch * 2 }
+    var tokensPerSequence: Int { stepCount + 2 + batch * 2 }
+
+    /// The steps of one engine by itself.
+    /// - Parameter seed: of the prompts' tokens.
+    /// - Returns: seconds of each step.
+    /// - Throws: what the engine throws.
+    package func stepSeconds(_ engine: Engine, vocabularySize: Int, seed: Int) throws -> [Double] {
+        var trial = DecodeTrial(self, on: engine)
+        defer { trial.end() }
+        try trial.begin(vocabularySize: vocabularySize, seed: seed)
+        while try trial.readOn() != nil {}
+        _ = try trial.step()
+        return try (0..<stepCount).map { _ in try trial.step().seconds }
+    }
+
+    /// The same run on several engines by turns, with the read bandwidth around each turn: a shared machine changes
+    /// from second to second, and what is held against each other should see the same of it.
+    /// - Parameters:
+    ///   - runs: how often, each with other prompts.
+    ///   - bandwidth: measures it, in bytes per second.
+    /// - Returns: what each engine did.
+    /// - Throws: what an engine throws.
+    package func measure(
+        byTurns engines: [Engine], vocabularySize: Int, bytes: StepBytes, runs: Int, bandwidth: () -> Double
+    ) throws -> [DecodeOutcome] {
+        var outcomes = engines.map { _ in DecodeOutcome() }
+        for seed in 0..<runs {
+            var trials = engines.map { DecodeTrial(self, on: $0, bytes: bytes) }
+            defer { for trial in trials { trial.end() } }
+            let prefill = try Self.read(&trials, vocabularySize: vocabularySize, seed: seed)
+            for (index, seconds) in prefill.enumerated() { outcomes[index].prefillSeconds.append(seconds) }
+            var before = bandwidth()
+            for first in stride(from: 0, to: stepCount, by: Self.stepsPerTurn) {
+                for index in trials.indices {
+                    let count = min(Self.stepsPerTurn, stepCount - first)
+                    let steps = try (0..<count).map { _ in try trials[index].step() }
+                    let after = bandwidth()
+                    outcomes[index].turns.append(.init(steps: steps, readBandwidth: (before + after) / 2))
+                    before = after
+                }
+            }
+        }
+        return outcomes
+    }
+
+    /// All prompts on each engine, pass by pass, and a step more: that one meets what the prompts left in the caches.
+    /// - Returns: [engines] seconds until every sequence had its first token.
+    private static func read(_ trials: inout [DecodeTrial], vocabularySize: Int, seed: Int) throws -> [Double] {
+        var totals = trials.map { _ in 0.0 }
+        for index in trials.indices { try trials[index].begin(vocabularySize: vocabularySize, seed: seed) }
+        var isReading = true
+        while isReading {
+            isReading = false
+            for index in trials.indices {
+                guard let seconds = try trials[index].readOn() else { continue }
+                totals[index] += seconds
+                isReading = true
+            }
+        }
+        for trial in trials { _ = try trial.step() }
+        return totals
+    }
+
+    private static let stepsPerTurn = 4
 }

@@ -42,14 +42,16 @@ package struct MachineLimits: Sendable {
 
     /// Bytes per second, of memory that nobody else reads meanwhile.
     static func readBandwidth(_ processor: Processor, _ arena: Arena, seconds: Double = 0.3) -> Samples {
-        let pieces = arena.byteCount / pieceByteCount
-        return Stopwatch(seconds: seconds, mostRepetitions: 30).measure { _ in
-            processor.team.forEach(pieces) { piece in
-                let bytes = UnsafeRawBufferPointer(
-                    start: arena.bytes + piece * pieceByteCount, count: pieceByteCount)
-                _ = processor.kernels.readThrough(bytes)
-            }
-        }.mapped { Double(arena.byteCount) / $0 }
+        Stopwatch(seconds: seconds, mostRepetitions: 30).measure { _ in read(arena, processor) }
+            .mapped { Double(arena.byteCount) / $0 }
+    }
+
+    /// Reads all of it once.
+    static func read(_ arena: Arena, _ processor: Processor) {
+        processor.team.forEach(arena.byteCount / pieceByteCount) { piece in
+            let bytes = UnsafeRawBufferPointer(start: arena.bytes + piece * pieceByteCount, count: pieceByteCount)
+            _ = processor.kernels.readThrough(bytes)
+        }
     }
 
     private static func peak(_ processor: Processor, _ arithmetic: KernelSet.Arithmetic) -> Samples {

@@ -10,8 +10,10 @@ package struct MemoryReading {
         arena = Arena(byteCount: Self.byteCount, processor: processor)
     }
 
-    /// Bytes per second, measured anew.
-    package func bandwidth() -> Samples { MachineLimits.readBandwidth(processor, arena) }
+    /// Bytes per second, of reading some hundred megabytes once.
+    package func bandwidth() -> Double {
+        Double(arena.byteCount) / Stopwatch.seconds { MachineLimits.read(arena, processor) }
+    }
 
     /// Far larger than the caches.
     static let byteCount = 512 << 20

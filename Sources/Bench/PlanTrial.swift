@@ -57,7 +57,7 @@ package struct PlanTrial {
             limits: .init(
                 prefillChunk: batch, cachePositions: run.positions + batch * CachePool.pagePositions))
         return Samples(
-            try run.measure(engine, vocabularySize: decoder.config.vocabularySize, seed: batch).stepSeconds)
+            try run.stepSeconds(engine, vocabularySize: decoder.config.vocabularySize, seed: batch))
     }
 
     /// The steps of a batch that are measured.

@@ -12,9 +12,9 @@ struct BenchDecodeCommand: ParsableCommand {
         abstract: "Measures prefill and decoding of a checkpoint beside what this machine's memory allows.",
         discussion: """
             The limit of a step is the time that reading the weights and the cache it needs takes at the read \
-            bandwidth that the same run measures. With --positions decoding alone is measured, over caches of that \
-            length which hold seeded random numbers instead of a prompt's latents: what a step costs does not depend \
-            on them.
+            bandwidth that is measured before and after each turn of four steps. With --positions decoding alone is \
+            measured, over caches of that length which hold seeded random numbers instead of a prompt's latents: what \
+            a step costs does not depend on them.
             """)
 
     @Argument(help: "The checkpoint folder.")
@@ -29,7 +29,8 @@ struct BenchDecodeCommand: ParsableCommand {
     @Option(
         help: """
             Worker processes, as in 0,1,2,4; 0 computes the experts in this process. All of these deployments are held \
-            in memory at once, each with all experts, and measured by turns.
+            in memory at once, each with all experts, and take turns, pass by pass of prompts and every \
+            four steps of decoding; beside 0 the others' speeds are also given as ratios to it.
             """)
     var local = CountList([0])
 
@@ -125,11 +126,11 @@ struct BenchDecodeCommand: ParsableCommand {
             let engine = Engine(
                 model: decoder, experts: deployment.experts, processor: processor,
                 limits: .init(prefillChunk: prefillChunk, cachePositions: run.positions + CachePool.pagePositions))
-            _ = try run.measure(engine, vocabularySize: decoder.config.vocabularySize, seed: runs)
+            _ = try run.stepSeconds(engine, vocabularySize: decoder.config.vocabularySize, seed: runs)
         }
     }
 
-    /// One run on each deployment by turns, as often as `--runs` says: a machine changes from second to second.
+    /// All deployments by turns: a machine changes from second to second.
     private func measure(
         _ run: DecodeRun, _ decoder: DecoderModel, _ deployments: [(local: Int, Deployment)], _ processor: Processor,
         _ memory: MemoryReading
@@ -143,18 +144,14 @@ struct BenchDecodeCommand: ParsableCommand {
         }
         let bytes = StepBytes(
             decoder.config, held: weights.held, cacheValueByteSize: compute == .fast ? 2 : 4)
-        var outcomes = engines.map { _ in [DecodeRun.Outcome]() }
-        var bandwidths = engines.map { _ in memory.bandwidth() }
-        for seed in 0..<runs {
-            for (index, engine) in engines.enumerated() {
-                outcomes[index].append(
-                    try run.measure(engine, vocabularySize: decoder.config.vocabularySize, bytes: bytes, seed: seed))
-                bandwidths[index] = bandwidths[index] + memory.bandwidth()
-            }
-        }
-        return deployments.indices.map {
+        let outcomes = try run.measure(
+            byTurns: engines, vocabularySize: decoder.config.vocabularySize, bytes: bytes, runs: runs,
+            bandwidth: memory.bandwidth)
+        let baseline = deployments.firstIndex { $0.local == 0 }
+        return deployments.indices.map { index in
             DecodeReport.Line(
-                local: deployments[$0].local, run: run, outcomes: outcomes[$0], readBandwidth: bandwidths[$0])
+                local: deployments[index].local, run: run, outcome: outcomes[index],
+                baseline: baseline.flatMap { $0 == index ? nil : outcomes[$0] })
         }
     }
 

@@ -1151,7 +1151,7 @@ const ProtobufCMessageDescriptor cohort__wire__model_shape__descriptor =
   (ProtobufCMessageInit) cohort__wire__model_shape__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cohort__wire__assignment__field_descriptors[13] =
+static const ProtobufCFieldDescriptor cohort__wire__assignment__field_descriptors[14] =
 {
   {
     "epoch",
@@ -1309,6 +1309,18 @@ static const ProtobufCFieldDescriptor cohort__wire__assignment__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "memory_path",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Cohort__Wire__Assignment, memory_path),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cohort__wire__assignment__field_indices_by_name[] = {
   3,   /* field[3] = compute */
@@ -1316,6 +1328,7 @@ static const unsigned cohort__wire__assignment__field_indices_by_name[] = {
   12,   /* field[12] = expert_dtype */
   5,   /* field[5] = hidden_size */
   7,   /* field[7] = maximum_rows */
+  13,   /* field[13] = memory_path */
   9,   /* field[9] = model */
   2,   /* field[2] = model_fingerprint */
   1,   /* field[1] = model_path */
@@ -1328,7 +1341,7 @@ static const unsigned cohort__wire__assignment__field_indices_by_name[] = {
 static const ProtobufCIntRange cohort__wire__assignment__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor cohort__wire__assignment__descriptor =
 {
@@ -1338,7 +1351,7 @@ const ProtobufCMessageDescriptor cohort__wire__assignment__descriptor =
   "Cohort__Wire__Assignment",
   "cohort.wire",
   sizeof(Cohort__Wire__Assignment),
-  13,
+  14,
   cohort__wire__assignment__field_descriptors,
   cohort__wire__assignment__field_indices_by_name,
   1,  cohort__wire__assignment__number_ranges,

@@ -40,13 +40,17 @@ struct Inbound: ~Copyable {
     var isInsideFrame: Bool { end > start }
 
     /// Delivers the frames that are here, and reads on while the socket has more. `deliver` returns false to stop.
+    /// - Parameters:
+    ///   - limit: the longest payload.
+    ///   - lane: where payloads are that do not follow their headers.
     mutating func receive(
-        from descriptor: Int32, limit: () -> Int, _ deliver: (FrameHeader, UnsafeRawBufferPointer) -> Bool
+        from descriptor: Int32, limit: () -> Int, lane: () -> LaneReader?,
+        _ deliver: (FrameHeader, UnsafeRawBufferPointer) -> Bool
     ) -> Outcome {
         var left = Self.turnByteCount
         while true {
             let framesBefore = framesIn
-            if let outcome = deliverWhole(limit, deliver) { return outcome }
+            if let outcome = deliverWhole(limit, lane, deliver) { return outcome }
             let isDone = framesIn > framesBefore && !isInsideFrame
             if isDone || left <= 0 { return .empty }
             makeRoom()
@@ -72,7 +76,7 @@ struct Inbound: ~Copyable {
 
     /// Nil when no whole frame is left in the buffer.
     private mutating func deliverWhole(
-        _ limit: () -> Int, _ deliver: (FrameHeader, UnsafeRawBufferPointer) -> Bool
+        _ limit: () -> Int, _ lane: () -> LaneReader?, _ deliver: (FrameHeader, UnsafeRawBufferPointer) -> Bool
     ) -> Outcome? {
         while end - start >= FrameHeader.byteCount {
             let header: FrameHeader
@@ -81,15 +85,25 @@ struct Inbound: ~Copyable {
             } catch {
                 return .closed(.badFrame(error))
             }
-            let byteCount = FrameHeader.byteCount + Int(header.payloadLength)
+            let byteCount = Self.byteCount(of: header)
             guard end - start >= byteCount else {
                 self.header = header
                 return nil
             }
-            let payload = alignedPayload(of: header)
+            let lane = header.location > 0 ? lane() : nil
+            let payload: UnsafeRawBufferPointer
+            if header.location == 0 {
+                payload = alignedPayload(of: header)
+            } else if let found = lane?.begin(header) {
+                payload = found
+                bytesIn += header.payloadLength
+            } else {
+                return .closed(.badFrame(.outsideMemory(location: header.location, byteCount: header.payloadLength)))
+            }
             self.header = nil
             start += byteCount
             framesIn += 1
+            defer { lane?.finish() }
             if !deliver(header, payload) { return .stopped }
         }
         return nil
@@ -97,6 +111,11 @@ struct Inbound: ~Copyable {
 
     private func decodeHeader(limit: Int) throws(FrameError) -> FrameHeader {
         try FrameHeader(decoding: UnsafeRawBufferPointer(rebasing: buffer[start..<end]), maximumPayload: limit)
+    }
+
+    /// Of a frame on the connection.
+    private static func byteCount(of header: FrameHeader) -> Int {
+        FrameHeader.byteCount + (header.location > 0 ? 0 : Int(header.payloadLength))
     }
 
     /// A frame behind another may start anywhere; its payload is moved down over bytes already delivered.
@@ -111,7 +130,7 @@ struct Inbound: ~Copyable {
     /// Moves the frame that has begun to the front, and makes the buffer as large as it needs.
     private mutating func makeRoom() {
         let present = end - start
-        let needed = FrameHeader.byteCount + Int(header?.payloadLength ?? 0)
+        let needed = header.map { Self.byteCount(of: $0) } ?? FrameHeader.byteCount
         let source = buffer.baseAddress! + start
         if Self.origin + needed > buffer.count {
             let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.origin + needed, alignment: 64)

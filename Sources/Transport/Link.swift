@@ -20,11 +20,34 @@ package protocol Link: AnyObject, Sendable {
     /// - Throws: `.closed`, or `.congested` when the peer has not taken what was sent before; nothing was sent then.
     func send(_ header: FrameHeader, _ segments: [UnsafeRawBufferPointer]) throws(TransportError)
 
+    /// Lets tensor frames' payloads go through this memory, both ways, as soon as the peer has opened it too; a payload
+    /// that finds no room there goes with its header. Once for a link.
+    func share(_ memory: SharedMemory)
+
+    /// Room to put the payload of the next tensor frame together in, so that it is not copied; nil: there is none, and
+    /// any other memory does.
+    func lend(byteCount: Int) -> UnsafeMutableRawPointer?
+
+    /// Leaves the payload of the frame that is being handled where it is, as long as the link is there, until
+    /// `releasePayload`; false: it is gone when the handler returns.
+    func keepPayload() -> Bool
+
+    /// Once for each payload that was kept.
+    func releasePayload()
+
     /// Ends the connection. The exchange that holds the link reports it once, with the first reason given.
     func close(_ reason: CloseReason)
 }
 
 extension Link {
+    package func share(_ memory: SharedMemory) {}
+
+    package func lend(byteCount: Int) -> UnsafeMutableRawPointer? { nil }
+
+    package func keepPayload() -> Bool { false }
+
+    package func releasePayload() {}
+
     /// The peer's address without its port: where else the peer's host may be dialled.
     package var peerHost: String {
         let host = peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)]

@@ -21,6 +21,8 @@ struct Outbound: ~Copyable {
     private(set) var queuedByteCount = 0
     /// Wakes the exchange that holds the link, when output is left for it to send.
     var waker: Waker?
+    /// Where tensor frames' payloads go instead of into the socket, as long as there is room.
+    var lane: LaneWriter?
 
     /// `limit`: the most bytes to keep for a peer that does not take them.
     init(limit: Int) {
@@ -41,6 +43,12 @@ struct Outbound: ~Copyable {
     ) throws(Failure) {
         let byteCount = FrameHeader.byteCount + Int(header.payloadLength)
         guard queuedByteCount + byteCount <= limit else { throw .congested(byteCount: queuedByteCount) }
+        var header = header
+        var segments = segments
+        if header.kind.isTensor, let location = lane?.put(segments) {
+            header.location = location
+            segments = []
+        }
         header.encode(into: headerBytes)
         if queuedByteCount > 0 { try flush(to: descriptor) }
         var position = FramePosition(header: UnsafeRawBufferPointer(start: headerBytes, count: FrameHeader.byteCount))

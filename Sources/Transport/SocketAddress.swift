@@ -1,7 +1,10 @@
 internal import Foundation
 
-/// A numeric IPv4 or IPv6 address with its port, as the socket calls take it.
+/// A numeric IPv4 or IPv6 address with its port, or a name that only this host's processes see ("@" and up to 100
+/// characters, gone with its listener), as the socket calls take it.
 struct SocketAddress {
+    private static let longestName = 100
+
     private var storage: sockaddr_storage
     private let length: socklen_t
     let family: Int32
@@ -10,6 +13,14 @@ struct SocketAddress {
     /// `isPassive`, for the loopback otherwise.
     static func resolve(host: String, port: Int, isPassive: Bool) throws(TransportError) -> [SocketAddress] {
         let place = place(host: host, port: port)
+        if host.hasPrefix("@") {
+            guard host.utf8.count <= longestName else {
+                throw TransportError(
+                    kind: .unresolved, what: "the name has \(host.utf8.count) bytes", place: place,
+                    mend: "give at most \(longestName)")
+            }
+            return [SocketAddress(name: host)]
+        }
         guard (0...65535).contains(port) else {
             throw TransportError(
                 kind: .unresolved, what: "\(port) is no port", place: place, mend: "name one from 1 to 65535")
@@ -33,6 +44,17 @@ struct SocketAddress {
             next = entry.pointee.ai_next
         }
         return addresses
+    }
+
+    /// A zero stands for the "@" in the address itself, and says that no file has that name.
+    private init(name: String) {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: [0] + name.utf8.dropFirst()) }
+        storage = sockaddr_storage()
+        length = socklen_t(MemoryLayout<sa_family_t>.size + name.utf8.count)
+        family = AF_UNIX
+        memcpy(&storage, &address, Int(length))
     }
 
     private init(_ entry: addrinfo) {
@@ -72,6 +94,7 @@ struct SocketAddress {
     var port: Int { numeric.port }
 
     private var numeric: (host: String, port: Int) {
+        if family == AF_UNIX { return (name, 0) }
         var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
         var service = [CChar](repeating: 0, count: Int(NI_MAXSERV))
         let status = withPointer { pointer, length in
@@ -83,11 +106,23 @@ struct SocketAddress {
         return (Self.text(host), Int(Self.text(service)) ?? 0)
     }
 
+    /// A peer that dialled has none.
+    private var name: String {
+        let count = Int(length) - MemoryLayout<sa_family_t>.size
+        guard count > 1 else { return "@this-host" }
+        return withPointer { pointer, _ in
+            let bytes = UnsafeRawBufferPointer(
+                start: UnsafeRawPointer(pointer) + MemoryLayout<sa_family_t>.size, count: count)
+            return "@" + String(decoding: bytes.dropFirst(), as: UTF8.self)
+        }
+    }
+
     private static func text(_ characters: [CChar]) -> String {
         String(decoding: characters.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     static func place(host: String, port: Int) -> String {
-        host.contains(":") ? "[\(host)]:\(port)" : "\(host.isEmpty ? "*" : host):\(port)"
+        if host.hasPrefix("@") { return host }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host.isEmpty ? "*" : host):\(port)"
     }
 }

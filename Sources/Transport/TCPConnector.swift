@@ -2,8 +2,9 @@ internal import Foundation
 package import Wire
 
 extension TCPLink {
-    /// Connects to the first address of `host` that answers; one that says nothing leaves the others their share of the
-    /// time. Blocks until `deadline` at most, apart from the resolver, which has limits of its own (resolv.conf).
+    /// Connects to the first address of `host`, or to the listener of that name ("@..."), that answers; an address
+    /// that says nothing leaves the others their share of the time. Blocks until `deadline` at most, apart from the
+    /// resolver, which has limits of its own (resolv.conf).
     /// - Parameter queueLimit: the most bytes to keep for a peer that does not take them.
     /// - Throws: `.unresolved`, `.refused`, `.unreachable`, `.timedOut` or `.system`, for the last address tried.
     package static func connect(

@@ -2,7 +2,7 @@ internal import Foundation
 internal import Synchronization
 package import Wire
 
-/// A link over a TCP connection.
+/// A link over a TCP connection, or over its like within one host.
 package final class TCPLink: Link {
     /// The most bytes kept for a peer that does not take them: the largest frames of a prefill, several times over.
     package static let defaultQueueLimit = 512 << 20
@@ -16,6 +16,8 @@ package final class TCPLink: Link {
     private let receiving = Mutex(())
     /// Only touched while `receiving` is locked.
     nonisolated(unsafe) private var inbound = Inbound()
+    /// Kept as long as the link: payloads may lie in it.
+    private let memory = Mutex<SharedMemory?>(nil)
     private let reason = Mutex<CloseReason?>(nil)
     private let isClosed = Atomic<Bool>(false)
     private let payloadLimit = Atomic<Int>(WireLimit.unauthenticatedPayload)
@@ -39,9 +41,12 @@ package final class TCPLink: Link {
         recv(descriptor.number, &scratch, scratch.count, Int32(MSG_DONTWAIT))
     }
 
-    /// This side's own address, without the port.
+    /// This side's own address, without the port; nil where peers on other hosts could not use it.
     package var localHost: String? {
-        SocketAddress { getsockname(descriptor.number, $0, $1) == 0 }?.host
+        guard let address = SocketAddress(filledBy: { getsockname(descriptor.number, $0, $1) == 0 }),
+            address.family != AF_UNIX
+        else { return nil }
+        return address.host
     }
 
     /// Whether something that was sent is under way and the peer's host has acknowledged nothing for `duration`. A
@@ -83,6 +88,23 @@ package final class TCPLink: Link {
         bytesOut.add(UInt64(FrameHeader.byteCount) + header.payloadLength, ordering: .relaxed)
     }
 
+    package func share(_ memory: SharedMemory) {
+        self.memory.withLock { shared in
+            precondition(shared == nil, "a link shares one memory")
+            shared = memory
+        }
+        outbound.withLock { $0.lane = LaneWriter(memory.outbound) }
+        memory.inbound.open()
+    }
+
+    package func lend(byteCount: Int) -> UnsafeMutableRawPointer? {
+        outbound.withLock { $0.lane?.lend(byteCount: byteCount) }
+    }
+
+    package func keepPayload() -> Bool { memory.withLock { $0?.inbound.keep() ?? false } }
+
+    package func releasePayload() { memory.withLock { $0?.inbound.release() } }
+
     package func close(_ reason: CloseReason) {
         let isFirst = self.reason.withLock { stored in
             guard stored == nil else { return false }
@@ -119,7 +141,9 @@ extension TCPLink {
         _ deliver: (FrameHeader, UnsafeRawBufferPointer) -> Bool
     ) -> (outcome: Inbound.Outcome, isInsideFrame: Bool) {
         receiving.withLock { _ in
-            let outcome = inbound.receive(from: descriptor.number, limit: { maximumPayload }) { header, payload in
+            let outcome = inbound.receive(
+                from: descriptor.number, limit: { maximumPayload }, lane: { memory.withLock { $0?.inbound } }
+            ) { header, payload in
                 framesIn.add(1, ordering: .relaxed)
                 return deliver(header, payload)
             }

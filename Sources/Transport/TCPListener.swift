@@ -13,7 +13,8 @@ package final class TCPListener: Sendable {
     private let queueLimit: Int
 
     /// Listens on the first address of `host` that allows it; an empty host stands for all addresses of this host,
-    /// of both families. Port 0 lets the system choose.
+    /// of both families, and one that begins with "@" is a name within this host, which has no port. Port 0 lets the
+    /// system choose.
     /// - Parameter queueLimit: the most bytes to keep for a peer that does not take them.
     package init(host: String, port: Int, queueLimit: Int = TCPLink.defaultQueueLimit) throws(TransportError) {
         self.queueLimit = queueLimit

@@ -32,11 +32,13 @@ package struct Assignment: Sendable, Equatable {
     package var source: PeerAddress?
     /// What the experts are held as, by its name on the command line; empty: as stored.
     package var expertDType: String
+    /// Memory for the payloads of tensor frames, for a worker on the coordinator's host; empty: there is none.
+    package var memoryPath: String
 
     package init(
         epoch: UInt32, modelPath: String, modelFingerprint: [UInt8], compute: String, rowShape: RowShape,
         tensorParallelSize: Int, maximumRows: Int, slots: [SlotGroup], model: ModelShape, source: PeerAddress? = nil,
-        expertDType: String = ""
+        expertDType: String = "", memoryPath: String = ""
     ) {
         self.epoch = epoch
         self.modelPath = modelPath
@@ -49,10 +51,22 @@ package struct Assignment: Sendable, Equatable {
         self.model = model
         self.source = source
         self.expertDType = expertDType
+        self.memoryPath = memoryPath
     }
 }
 
 extension Assignment {
+    /// The most answers of one dispatch.
+    package var maximumPairs: Int { maximumRows * model.expertsPerToken * tensorParallelSize }
+
+    /// Bytes of the longest dispatch.
+    package var dispatchByteCount: Int {
+        DispatchBody.byteCount(rows: maximumRows, pairs: maximumPairs, shape: rowShape)
+    }
+
+    /// Bytes of the longest combine.
+    package var combineByteCount: Int { CombineBody.byteCount(pairs: maximumPairs, shape: rowShape) }
+
     init(decoding payload: UnsafeRawBufferPointer) throws(ControlError) {
         self = try ProtobufCodec.assignment.decode(payload) { (raw) throws(ControlError) in
             Assignment(
@@ -69,7 +83,8 @@ extension Assignment {
                 model: try ModelShape(decoding: raw.model),
                 source: try PeerAddress(host: raw.source_host, port: raw.source_port),
                 expertDType: try ProtobufField.text(
-                    raw.expert_dtype, field: "expert_dtype", limit: WireLimit.nameBytes))
+                    raw.expert_dtype, field: "expert_dtype", limit: WireLimit.nameBytes),
+                memoryPath: try ProtobufField.text(raw.memory_path, field: "memory_path", limit: WireLimit.pathBytes))
         }
     }
 
@@ -89,6 +104,7 @@ extension Assignment {
             raw.source_host = try memory.string(source?.host ?? "", field: "source_host", limit: WireLimit.hostBytes)
             raw.source_port = UInt32(source?.port ?? 0)
             raw.expert_dtype = try memory.string(expertDType, field: "expert_dtype", limit: WireLimit.nameBytes)
+            raw.memory_path = try memory.string(memoryPath, field: "memory_path", limit: WireLimit.pathBytes)
         }
     }
 }

@@ -5,7 +5,7 @@ package enum FrameError: Error, Equatable, CustomStringConvertible {
     case unknownVersion(UInt16)
     case unknownKind(UInt8)
     case unknownDType(UInt8)
-    case reservedBits(UInt32)
+    case outsideMemory(location: UInt32, byteCount: UInt64)
     case tooLong(byteCount: UInt64, limit: Int)
 
     package var description: String {
@@ -20,8 +20,9 @@ package enum FrameError: Error, Equatable, CustomStringConvertible {
             "\(kind) is no kind of frame; run the same release on all hosts"
         case .unknownDType(let dtype):
             "\(dtype) is no dtype on the wire; run the same release on all hosts"
-        case .reservedBits(let bits):
-            "the reserved bits 0x\(String(bits, radix: 16)) are set; run the same release on all hosts"
+        case .outsideMemory(let location, let count):
+            "a payload of \(count) bytes at location \(location) is not in memory that is shared with this peer; "
+                + "run the same release on all hosts"
         case .tooLong(let count, let limit):
             "a payload of \(count) bytes is over the limit of \(limit) bytes for this peer"
         }

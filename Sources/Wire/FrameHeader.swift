@@ -1,7 +1,8 @@
-/// The fixed little-endian start of every frame. The payload of `payloadLength` bytes follows at once.
+/// The fixed little-endian start of every frame. The payload of `payloadLength` bytes follows at once, or lies in
+/// memory that both sides share.
 ///
 /// Layout, in bytes: magic 0..<4, version 4..<6, kind 6, dtype 7, epoch 8..<12, layer 12..<16, flight 16..<24,
-/// rows 24..<28, pairs 28..<32, elapsed microseconds 32..<36, reserved (zero) 36..<40, payload length 40..<48.
+/// rows 24..<28, pairs 28..<32, elapsed microseconds 32..<36, location 36..<40, payload length 40..<48.
 package struct FrameHeader: Sendable, Equatable {
     package static let byteCount = 48
     /// "CHRT" as the four bytes on the wire.
@@ -20,6 +21,8 @@ package struct FrameHeader: Sendable, Equatable {
     package let pairCount: UInt32
     /// Combine: how long the worker computed. Otherwise zero.
     package let elapsedMicroseconds: UInt32
+    /// Where the payload begins in shared memory, in units of 64 bytes counted from 1; 0: it follows the header.
+    package var location: UInt32 = 0
     package let payloadLength: UInt64
 
     package init(
@@ -52,7 +55,7 @@ package struct FrameHeader: Sendable, Equatable {
         store(rowCount, at: 24)
         store(pairCount, at: 28)
         store(elapsedMicroseconds, at: 32)
-        store(UInt32(0), at: 36)
+        store(location, at: 36)
         store(payloadLength, at: 40)
     }
 
@@ -68,8 +71,6 @@ package struct FrameHeader: Sendable, Equatable {
         guard version == Self.version else { throw .unknownVersion(version) }
         guard let kind = FrameKind(rawValue: bytes[6]) else { throw .unknownKind(bytes[6]) }
         guard let dtype = WireDType(rawValue: bytes[7]) else { throw .unknownDType(bytes[7]) }
-        let reserved = load(36, as: UInt32.self)
-        guard reserved == 0 else { throw .reservedBits(reserved) }
         let length = load(40, as: UInt64.self)
         guard length <= UInt64(maximumPayload) else { throw .tooLong(byteCount: length, limit: maximumPayload) }
         self.init(
@@ -77,5 +78,6 @@ package struct FrameHeader: Sendable, Equatable {
             flight: load(16, as: UInt64.self), rowCount: load(24, as: UInt32.self),
             pairCount: load(28, as: UInt32.self),
             elapsedMicroseconds: load(32, as: UInt32.self), payloadLength: Int(length))
+        location = load(36, as: UInt32.self)
     }
 }

@@ -22,7 +22,7 @@ import Wire
                 model: ModelShape(
                     expertCount: 256, expertsPerToken: 8, expertWidth: 2048, layers: 3..<62,
                     block: .init(rows: 128, columns: 64)), source: PeerAddress(host: "fe80::1%eth0", port: 4242),
-                expertDType: "int4")),
+                expertDType: "int4", memoryPath: "/proc/4711/fd/12")),
         .progress(LoadProgress(loadedBytes: 5, totalBytes: .max)),
         .ready(
             ReadyReport(loadedBytes: 1, residentBytes: 2, expertSlots: 3, readsCheckpoint: true, peerPort: 65_535)),

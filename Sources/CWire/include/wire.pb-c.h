@@ -148,10 +148,14 @@ struct  Cohort__Wire__Assignment
    * What the experts are held as, by its name on the command line; empty: as stored.
    */
   char *expert_dtype;
+  /*
+   * Memory for the payloads of tensor frames, for a worker on the coordinator's host; empty: there is none.
+   */
+  char *memory_path;
 };
 #define COHORT__WIRE__ASSIGNMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cohort__wire__assignment__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0,NULL, NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+    , 0, (char *)protobuf_c_empty_string, {0,NULL}, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0,NULL, NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 struct  Cohort__Wire__Progress

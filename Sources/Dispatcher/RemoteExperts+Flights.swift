@@ -116,14 +116,16 @@ extension RemoteExperts {
             guard let worker = roster.index(of: link) else { return }
             roster.hear(worker, at: time.now())
             do {
-                try receive(header, payload, from: worker)
+                try receive(header, payload, from: worker, link)
             } catch {
                 lose(worker, "\(error)")
             }
         }
     }
 
-    private func receive(_ header: FrameHeader, _ payload: UnsafeRawBufferPointer, from worker: Int) throws {
+    private func receive(
+        _ header: FrameHeader, _ payload: UnsafeRawBufferPointer, from worker: Int, _ link: any Link
+    ) throws {
         guard header.kind == .combine else {
             return hear(try ControlMessage(kind: header.kind, payload: payload), header, from: worker)
         }
@@ -131,7 +133,7 @@ extension RemoteExperts {
         guard let parcel = parcels[header.flight], parcel.worker == worker else { return }
         let now = time.now()
         control.record(worker: worker, roster.noteCombine(header, of: parcel, now: now))
-        try parcel.answers.accept(header, payload, at: parcel.places, now: now)
+        try parcel.answers.accept(header, payload, from: link, at: parcel.places, now: now)
         parcels.remove(header.flight)
         sendPortion(to: worker)
         loseUnreachable()

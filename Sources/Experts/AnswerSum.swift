@@ -22,46 +22,45 @@ package struct AnswerSum {
     /// output[t] += sum over slots, in order, of weight[t, slot] * (sum over ranks, in order, of answers[t, slot,
     /// rank]).
     /// - Parameters:
-    ///   - answers: [tokens, slots, ranks, hidden size] as they travel.
+    ///   - answers: [tokens, slots, ranks] where each answer is: [hidden size] as it travels.
     ///   - output: [tokens, hidden size] f32.
-    package func add(_ answers: UnsafeRawPointer, routing: Routing, into output: UnsafeMutablePointer<Float>) {
+    package func add(
+        _ answers: UnsafePointer<UnsafeRawPointer>, routing: Routing, into output: UnsafeMutablePointer<Float>
+    ) {
         processor.team.forEach(routing.tokens) { token in
             let output = output + token * hiddenSize
             for slot in 0..<routing.expertsPerToken {
                 let pair = token * routing.expertsPerToken + slot
                 let weight = routing.weights[pair]
                 guard rankCount > 1 else {
-                    add(answers, row: pair, weight: weight, into: output)
+                    add(answers[pair], weight: weight, into: output)
                     continue
                 }
                 let whole = whole.pointer + token * hiddenSize
-                copy(answers, row: pair * rankCount, into: whole)
-                for rank in 1..<rankCount { add(answers, row: pair * rankCount + rank, weight: 1, into: whole) }
+                copy(answers[pair * rankCount], into: whole)
+                for rank in 1..<rankCount { add(answers[pair * rankCount + rank], weight: 1, into: whole) }
                 processor.kernels.accumulate(whole, weight: weight, count: hiddenSize, into: output)
             }
         }
     }
 
-    private func add(_ answers: UnsafeRawPointer, row: Int, weight: Float, into sum: UnsafeMutablePointer<Float>) {
-        let offset = row * hiddenSize
+    private func add(_ answer: UnsafeRawPointer, weight: Float, into sum: UnsafeMutablePointer<Float>) {
         switch exchange {
         case .f32:
             processor.kernels.accumulate(
-                answers.assumingMemoryBound(to: Float.self) + offset, weight: weight, count: hiddenSize, into: sum)
+                answer.assumingMemoryBound(to: Float.self), weight: weight, count: hiddenSize, into: sum)
         case .bf16, .fp8:
             processor.kernels.accumulate(
-                answers.assumingMemoryBound(to: UInt16.self) + offset, weight: weight, count: hiddenSize, into: sum)
+                answer.assumingMemoryBound(to: UInt16.self), weight: weight, count: hiddenSize, into: sum)
         }
     }
 
-    private func copy(_ answers: UnsafeRawPointer, row: Int, into values: UnsafeMutablePointer<Float>) {
-        let offset = row * hiddenSize
+    private func copy(_ answer: UnsafeRawPointer, into values: UnsafeMutablePointer<Float>) {
         switch exchange {
         case .f32:
-            values.update(from: answers.assumingMemoryBound(to: Float.self) + offset, count: hiddenSize)
+            values.update(from: answer.assumingMemoryBound(to: Float.self), count: hiddenSize)
         case .bf16, .fp8:
-            processor.kernels.widen(
-                answers.assumingMemoryBound(to: UInt16.self) + offset, count: hiddenSize, into: values)
+            processor.kernels.widen(answer.assumingMemoryBound(to: UInt16.self), count: hiddenSize, into: values)
         }
     }
 }

@@ -7,6 +7,8 @@ package final class LocalExperts: RoutedExperts {
     private let sum: AnswerSum
     private let encoder: RowEncoder
     private let answers: AlignedBuffer<UInt8>
+    /// [pairs] where each answer is.
+    private let places: AlignedBuffer<UnsafeRawPointer>
     private var pairs: [GroupedFeedForward.Pair] = []
     private var nextFlight: UInt64 = 0
     private var hidden: [UInt64: UnsafePointer<Float>] = [:]
@@ -29,7 +31,10 @@ package final class LocalExperts: RoutedExperts {
             exchange: exchange)
         encoder = RowEncoder(
             processor: processor, hiddenSize: hiddenSize, maximumRows: maximumTokens, exchange: exchange)
-        answers = AlignedBuffer(count: pairs * exchange.answerByteCount(hiddenSize))
+        let size = exchange.answerByteCount(hiddenSize)
+        answers = AlignedBuffer(count: pairs * size)
+        places = AlignedBuffer(count: pairs)
+        for pair in 0..<pairs { places.pointer[pair] = UnsafeRawPointer(answers.pointer + pair * size) }
     }
 
     package var stageCount: Int { 1 }
@@ -59,7 +64,7 @@ package final class LocalExperts: RoutedExperts {
         feedForward.run(
             pairs, of: shard, layer: flight.layer, input: encoder.encode(hidden, count: routing.tokens),
             rowCount: routing.tokens, beside: work, answers: answers.pointer)
-        sum.add(answers.pointer, routing: routing, into: output)
+        sum.add(places.pointer, routing: routing, into: output)
     }
 
     package func abandon() { hidden.removeAll() }

@@ -184,7 +184,11 @@ final class SimulatedWorld {
         }
         let output = AlignedBuffer<Float>(count: batch.hidden.count)
         return withExtendedLifetime(output) {
-            answers.withUnsafeBytes { sum.add($0.baseAddress!, routing: batch.routing, into: output.pointer) }
+            answers.withUnsafeBytes { bytes in
+                let size = width * MemoryLayout<Float>.stride
+                let places = stride(from: 0, to: bytes.count, by: size).map { bytes.baseAddress! + $0 }
+                sum.add(places, routing: batch.routing, into: output.pointer)
+            }
             return Array(UnsafeBufferPointer(start: output.pointer, count: output.count))
         }
     }

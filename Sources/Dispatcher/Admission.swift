@@ -15,6 +15,8 @@ package final class Admission: Sendable {
         package var silence = Duration.seconds(120)
         /// Connections that have not proved the secret, at once.
         package var guests = 64
+        /// Whether all workers are processes of this user on this host, and may share memory with this one.
+        package var sharesMemory = false
 
         package init() {}
     }
@@ -183,7 +185,7 @@ package final class Admission: Sendable {
             let refusal = Refusal.tooLittleMemory(needed: seat.weightBytes, available: description.memoryBytes)
             return refuse(link, refusal, at: index)
         }
-        try link.send(.assignment(seat.assignment), epoch: seat.assignment.epoch)
+        try assign(seat.assignment, to: link)
         places[index] = .loading(LoadProgress(loadedBytes: 0, totalBytes: seat.weightBytes))
         guests[ObjectIdentifier(link)] = .loading(link, seat: index, description, lastHeard: time.now())
         logger.info("worker joined", metadata: ["worker": "\(seat.name)", "peer": "\(link.peer)"])
@@ -202,11 +204,28 @@ package final class Admission: Sendable {
             return refuse(link, .otherCheckpoint(path: description.modelPath))
         }
         assignment.slots = []
-        try link.send(.assignment(assignment), epoch: assignment.epoch)
+        try assign(assignment, to: link)
         let seat = WorkerSeat(name: description.name, assignment: assignment, weightBytes: 0)
         self.members?[description.name] = link
         guests[ObjectIdentifier(link)] = .joining(link, seat, description, lastHeard: time.now())
         logger.info("worker joins", metadata: ["worker": "\(seat.name)", "peer": "\(link.peer)"])
+    }
+
+    /// Tells a worker what it is to do, and by which memory it may answer.
+    private func assign(_ assignment: Assignment, to link: any Link) throws {
+        var assignment = assignment
+        if limits.sharesMemory {
+            do {
+                let memory = try SharedMemory(
+                    sending: Self.dispatchesUnderWay * assignment.dispatchByteCount,
+                    receiving: assignment.combineByteCount)
+                link.share(memory)
+                assignment.memoryPath = memory.path
+            } catch {
+                logger.warning("no memory is shared with a worker", metadata: ["reason": "\(error)"])
+            }
+        }
+        try link.send(.assignment(assignment), epoch: assignment.epoch)
     }
 
     private func hearJoining(
@@ -323,6 +342,8 @@ package final class Admission: Sendable {
 
     /// Bytes: a thousand times as many as any host has.
     private static let mostMemory = 1 << 50
+    /// Of the longest, in memory that is shared with a worker.
+    private static let dispatchesUnderWay = 2
     /// How often `check` is called.
     private static let tick = Duration.milliseconds(100)
     private static let idleTick = Duration.seconds(1)

@@ -54,6 +54,16 @@ extension WorkerService {
         }
     }
 
+    /// Opens the memory that a coordinator on this host has made; without it all goes over the connection.
+    func shareMemory(of assignment: Assignment, on link: any Link) {
+        guard !assignment.memoryPath.isEmpty else { return }
+        do {
+            link.share(try SharedMemory(opening: assignment.memoryPath))
+        } catch {
+            logger.warning("no memory is shared with the coordinator", metadata: ["reason": "\(error)"])
+        }
+    }
+
     /// One control message. nil when stopped.
     private func receive(_ link: any Link, until deadline: Instant, waitingFor: String) throws -> ControlMessage? {
         var received: Result<ControlMessage, any Error>?

@@ -140,6 +140,7 @@ package final class WorkerService: Sendable {
         }
         try shakeHands(link, fingerprint: try options.modelPath.map { try folder.open($0).fingerprint } ?? [])
         guard let assignment = try receiveAssignment(link) else { return .goodbye(isFinal: false) }
+        shareMemory(of: assignment, on: link)
         observe(.loading)
         do {
             let session = try session(for: assignment, folder, link)

@@ -39,7 +39,7 @@ final class WorkerSession {
         bounds = DispatchBody.Bounds(
             maximumRows: assignment.maximumRows, expertCount: model.expertCount,
             rankCount: assignment.tensorParallelSize)
-        maximumPairs = assignment.maximumRows * model.expertsPerToken * assignment.tensorParallelSize
+        maximumPairs = assignment.maximumPairs
         feedForward = GroupedFeedForward(
             processor: processor, hiddenSize: assignment.rowShape.hiddenSize,
             width: ExpertShard.widestSlice(of: model.expertWidth, count: assignment.tensorParallelSize),
@@ -57,11 +57,7 @@ final class WorkerSession {
     }
 
     /// The longest payload that the coordinator has reason to send.
-    var maximumPayload: Int {
-        max(
-            WireLimit.controlPayload,
-            DispatchBody.byteCount(rows: bounds.maximumRows, pairs: maximumPairs, shape: assignment.rowShape))
-    }
+    var maximumPayload: Int { max(WireLimit.controlPayload, assignment.dispatchByteCount) }
 
     /// Computes what a dispatch asks for and sends it back.
     /// - Throws: `BodyError` or `WorkerError` when the dispatch is not what was agreed on; `TransportError`.
@@ -71,16 +67,18 @@ final class WorkerSession {
         let body = try DispatchBody(header: header, payload: payload, shape: shape, bounds: bounds)
         try take(body.pairs, layer: Int(header.layer))
         guard let rows = body.rows.baseAddress else { throw WorkerError.badAssignment("a dispatch has no rows") }
+        let byteCount = pairs.count * shape.answerByteCount
+        let answers = link.lend(byteCount: byteCount) ?? UnsafeMutableRawPointer(answers.pointer)
         processor.team.withPinnedCaller {
             feedForward.run(
                 pairs, of: held.shard, layer: Int(header.layer), input: rows, rowCount: body.rowCount,
-                answers: answers.pointer)
+                answers: answers)
         }
         let elapsed = time.now().nanoseconds(since: start) / 1000
         let reply = CombineBody.header(
             answering: header, shape: shape, elapsedMicroseconds: UInt32(clamping: elapsed))
         try link.send(
-            reply, [UnsafeRawBufferPointer(start: answers.pointer, count: pairs.count * shape.answerByteCount)])
+            reply, [UnsafeRawBufferPointer(start: answers, count: byteCount)])
     }
 
     /// What is held now.

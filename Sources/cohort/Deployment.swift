@@ -112,21 +112,21 @@ final class Deployment {
         }
     }
 
-    /// Worker processes on this machine, over loopback.
+    /// Worker processes on this machine.
     convenience init(
         _ model: Model, localWorkers count: Int, parallelism: Parallelism, behavior: ClusterBehavior = .still,
         logger: Logger
     ) throws {
         let secret = Self.randomSecret()
-        let listener = try TCPListener(host: "127.0.0.1", port: 0)
+        // It takes a third less time than over loopback to wake a worker, and no other host can dial it.
+        let listener = try TCPListener(host: "@cohort-\(Self.randomSecret())", port: 0)
         let names = (1...count).map { "worker-\($0)" }
         let memory = names.map { _ in Machine.memoryBytes }
         let seats = try model.seating(
             parallelism, weights: names.map { _ in 1 }, memoryBytes: memory, behavior: behavior,
             applicants: names.map { Seating.Applicant(name: $0) })
         let workers = try LocalWorkers(
-            names: names, port: listener.port, secret: secret,
-            memoryBytes: Machine.memoryBytes)
+            names: names, address: listener.address, secret: secret, memoryBytes: Machine.memoryBytes)
         var behavior = behavior
         behavior.limits.sharesProcessors = true
         try self.init(
@@ -162,9 +162,12 @@ final class Deployment {
         let time = MonotonicTime()
         let exchange = try TCPExchange(time: time)
         let arrivals = Arrivals { exchange.wake() }
+        var limits = Admission.Limits()
+        limits.sharesMemory = workers != nil
         let admission = Admission(
             seats: seating.seats, secret: secret, exchange: try TCPExchange(listener: listener, time: time),
-            arrivals: arrivals, welcome: behavior.admitsNewcomers ? seating.welcome : nil, time: time, logger: logger)
+            arrivals: arrivals, welcome: behavior.admitsNewcomers ? seating.welcome : nil, time: time, limits: limits,
+            logger: logger)
         let ready = try ProgressLine.shown("loading experts") { progress in
             try admission.fill(until: time.now() + timeout) {
                 try workers?.check(absent: admission.absent)

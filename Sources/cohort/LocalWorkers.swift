@@ -6,7 +6,7 @@ internal import Kernels
 final class LocalWorkers {
     private var processes: [(name: String, process: Process)] = []
     private let started = ContinuousClock.now
-    private let port: Int
+    private let address: String
     private let secret: String
     private let memoryBytes: Int
     /// Each process's part of the machine, one after the other.
@@ -15,9 +15,10 @@ final class LocalWorkers {
 
     /// - Parameters:
     ///   - names: one process for each.
+    ///   - address: where the coordinator listens.
     ///   - secret: what they prove their membership with.
-    init(names: [String], port: Int, secret: String, memoryBytes: Int) throws {
-        self.port = port
+    init(names: [String], address: String, secret: String, memoryBytes: Int) throws {
+        self.address = address
         self.secret = secret
         processors = Processors.dealt(Processors.allowed(), to: names.count)
         self.memoryBytes = memoryBytes
@@ -31,7 +32,7 @@ final class LocalWorkers {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = [
-            "worker", "--coordinator", "127.0.0.1:\(port)", "--secret-file", "/dev/stdin", "--name", name,
+            "worker", "--coordinator", address, "--secret-file", "/dev/stdin", "--name", name,
             "--threads", "\(own.count)", "--processors", own.map(String.init).joined(separator: ","), "--memory",
             "\(memoryBytes)", "--quiet", "--local",
             "--connect-timeout", "\(Self.connectTimeoutSeconds)",

@@ -91,6 +91,7 @@ struct WorkerCommand: ParsableCommand {
     }
 
     private func address() throws -> (host: String, port: Int) {
+        if local, coordinator.hasPrefix("@") { return (coordinator, 0) }
         guard let colon = coordinator.lastIndex(of: ":"),
             let port = Int(coordinator[coordinator.index(after: colon)...]),
             1...65535 ~= port, colon != coordinator.startIndex

@@ -10,7 +10,8 @@ import Transport
 import Wire
 import Worker
 
-/// A coordinator's experts with workers on threads of this process, joined over loopback.
+/// A coordinator's experts with workers on threads of this process, joined over loopback; where they share its
+/// processors, they share memory too.
 final class ClusterHarness {
     static let maximumTokens = 24
 
@@ -36,9 +37,11 @@ final class ClusterHarness {
         let listener = try TCPListener(host: "127.0.0.1", port: 0)
         let exchange = try TCPExchange()
         let arrivals = Arrivals { exchange.wake() }
+        var door = Admission.Limits()
+        door.sharesMemory = limits.sharesProcessors
         let admission = Admission(
             seats: seating.seats, secret: secret, exchange: try TCPExchange(listener: listener), arrivals: arrivals,
-            welcome: seating.welcome, time: time, logger: logger)
+            welcome: seating.welcome, time: time, limits: door, logger: logger)
         port = listener.port
         // Workers dial in another order than they are seated.
         for index in (0..<count).reversed() {

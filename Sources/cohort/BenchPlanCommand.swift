@@ -14,8 +14,9 @@ struct BenchPlanCommand: ParsableCommand {
         abstract: "Measures this machine as coordinator and as workers, and what `cohort plan` predicts beside it.",
         discussion: """
             The coordinator's part of a step, one layer's dispatch and combine, and whole steps are measured, each by \
-            itself. The smallest and the largest of --batch set the rates; what they predict of the others, and of \
-            every whole step, is a test of the plan. --record keeps the rates for `cohort plan --machine FILE`.
+            itself and all by turns. The smallest and the largest of --batch set the rates; what they predict of the \
+            others, and of every whole step, is a test of the plan. --record keeps the rates for `cohort plan \
+            --machine FILE`.
             """)
 
     @Argument(
@@ -93,10 +94,9 @@ struct BenchPlanCommand: ParsableCommand {
             workers: local)
         defer { deployment.close() }
         let outcomes = try ProgressLine.shown("measuring") { progress in
-            try batches.map { batch in
-                progress.show("batches of \(batch)")
-                return try trial.measure(batch: batch, experts: deployment.experts) { deployment.busySeconds }
-            }
+            try trial.measure(
+                batches: batches, experts: deployment.experts, busySeconds: { deployment.busySeconds },
+                progress: { progress.show("turn \($0) of \($1)") })
         }
         let measurements = outcomes.map(\.1)
         let calibration = PlanCalibration(

@@ -40,7 +40,8 @@ package struct DecodeRun {
     }
 
     /// The same run on several engines by turns, with the read bandwidth around each turn: a shared machine changes
-    /// from second to second, and what is held against each other should see the same of it.
+    /// from second to second, and what is held against each other should see the same of it. One sequence comes before
+    /// and is not counted: memory is mapped page by page when it is first met.
     /// - Parameters:
     ///   - runs: how often, each with other prompts.
     ///   - bandwidth: measures it, in bytes per second.
@@ -49,6 +50,8 @@ package struct DecodeRun {
     package func measure(
         byTurns engines: [Engine], vocabularySize: Int, bytes: StepBytes, runs: Int, bandwidth: () -> Double
     ) throws -> [DecodeOutcome] {
+        let warmUp = DecodeRun(batch: 1, promptLength: promptLength, isInvented: isInvented, stepCount: 1)
+        for engine in engines { _ = try warmUp.stepSeconds(engine, vocabularySize: vocabularySize, seed: runs) }
         var outcomes = engines.map { _ in DecodeOutcome() }
         for seed in 0..<runs {
             var trials = engines.map { DecodeTrial(self, on: $0, bytes: bytes) }

@@ -96,7 +96,6 @@ struct BenchDecodeCommand: ParsableCommand {
         for count in local.values {
             deployments.append((count, try Deployment(deployed, workers: count, behavior: behavior)))
         }
-        try warm(runs[0], decoder, deployments, processor)
         let lines = try runs.flatMap { try measure($0, decoder, deployments, processor, memory) }
         let report = DecodeReport(
             model: model, threads: processor.team.threads, kernelSet: processor.kernels.name,
@@ -115,19 +114,6 @@ struct BenchDecodeCommand: ParsableCommand {
         }
         for run in runs { try run.check(config) }
         return runs
-    }
-
-    /// Each process maps its weights page by page when it first meets them: that is no part of a figure.
-    private func warm(
-        _ run: DecodeRun, _ decoder: DecoderModel, _ deployments: [(local: Int, Deployment)], _ processor: Processor
-    ) throws {
-        let run = DecodeRun(batch: 1, promptLength: run.promptLength, isInvented: run.isInvented, stepCount: 1)
-        for (_, deployment) in deployments {
-            let engine = Engine(
-                model: decoder, experts: deployment.experts, processor: processor,
-                limits: .init(prefillChunk: prefillChunk, cachePositions: run.positions + CachePool.pagePositions))
-            _ = try run.stepSeconds(engine, vocabularySize: decoder.config.vocabularySize, seed: runs)
-        }
     }
 
     /// All deployments by turns: a machine changes from second to second.

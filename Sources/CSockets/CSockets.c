@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,11 @@ int cohort_poll(struct pollfd *entries, unsigned long count, int64_t nanoseconds
 }
 
 int cohort_memory(size_t byte_count) {
+    struct rlimit longest;
+    if (getrlimit(RLIMIT_FSIZE, &longest) == 0 && longest.rlim_cur < byte_count) {
+        errno = EFBIG;
+        return -1;
+    }
     int file = memfd_create("cohort", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0) return file;
     int sealed = ftruncate(file, (off_t)byte_count);

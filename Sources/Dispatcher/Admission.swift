@@ -222,7 +222,9 @@ package final class Admission: Sendable {
                 link.share(memory)
                 assignment.memoryPath = memory.path
             } catch {
-                logger.warning("no memory is shared with a worker", metadata: ["reason": "\(error)"])
+                logger.warning(
+                    "no memory is shared with a worker, all goes over the connection",
+                    metadata: ["reason": "\(error)"])
             }
         }
         try link.send(.assignment(assignment), epoch: assignment.epoch)

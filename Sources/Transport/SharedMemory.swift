@@ -22,7 +22,9 @@ package final class SharedMemory: Sendable {
         let sizes = [sending, receiving].map { ($0 + Self.alignment - 1) / Self.alignment * Self.alignment }
         let count = Self.headByteCount + sizes[0] + sizes[1]
         let number = cohort_memory(count)
-        guard number >= 0 else { throw .system("memfd_create", errno, place: "this process") }
+        guard number >= 0 else {
+            throw Self.cannot("made", errno, place: "this process", mend: "raise its limits (ulimit -f, ulimit -n)")
+        }
         file = Descriptor(owning: number)
         bytes = try Self.map(number, count, place: "this process")
         bytes.baseAddress!.storeBytes(of: UInt64(sizes[0]), toByteOffset: Self.sizesAt, as: UInt64.self)
@@ -35,7 +37,9 @@ package final class SharedMemory: Sendable {
     /// - Throws: `TransportError` when it cannot be opened from here, or is something else.
     package init(opening path: String) throws(TransportError) {
         let number = Foundation.open(path, O_RDWR | O_CLOEXEC)
-        guard number >= 0 else { throw .system("open", errno, place: path) }
+        guard number >= 0 else {
+            throw Self.cannot("opened", errno, place: path, mend: "let this process see the coordinator's in /proc")
+        }
         file = Descriptor(owning: number)
         var status = stat()
         guard cohort_keeps_size(number) == 1, fstat(number, &status) == 0, status.st_size >= Self.headByteCount else {
@@ -62,7 +66,9 @@ package final class SharedMemory: Sendable {
         _ number: Int32, _ count: Int, place: String
     ) throws(TransportError) -> UnsafeMutableRawBufferPointer {
         let start = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_SHARED, number, 0)
-        guard let start, start != MAP_FAILED else { throw .system("mmap", errno, place: place) }
+        guard let start, start != MAP_FAILED else {
+            throw cannot("mapped", errno, place: place, mend: "raise the limit of its memory (ulimit -v)")
+        }
         return UnsafeMutableRawBufferPointer(start: start, count: count)
     }
 
@@ -71,6 +77,12 @@ package final class SharedMemory: Sendable {
         return SharedLane(
             control: bytes.baseAddress! + controlsAt + index * SharedLane.controlByteCount,
             payloads: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + sizes[index]]))
+    }
+
+    private static func cannot(_ done: String, _ number: Int32, place: String, mend: String) -> TransportError {
+        TransportError(
+            kind: .system, what: "shared memory cannot be \(done): \(SystemCall.text(number))", place: place, mend: mend
+        )
     }
 
     private static func isOther(_ path: String) -> TransportError {

@@ -60,7 +60,9 @@ extension WorkerService {
         do {
             link.share(try SharedMemory(opening: assignment.memoryPath))
         } catch {
-            logger.warning("no memory is shared with the coordinator", metadata: ["reason": "\(error)"])
+            logger.warning(
+                "no memory is shared with the coordinator, all goes over the connection",
+                metadata: ["reason": "\(error)"])
         }
     }
 

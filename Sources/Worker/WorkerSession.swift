@@ -77,8 +77,7 @@ final class WorkerSession {
         let elapsed = time.now().nanoseconds(since: start) / 1000
         let reply = CombineBody.header(
             answering: header, shape: shape, elapsedMicroseconds: UInt32(clamping: elapsed))
-        try link.send(
-            reply, [UnsafeRawBufferPointer(start: answers, count: byteCount)])
+        try link.send(reply, [UnsafeRawBufferPointer(start: answers, count: byteCount)])
     }
 
     /// What is held now.

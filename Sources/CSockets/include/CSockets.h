@@ -18,7 +18,8 @@ int cohort_event(void);
 /* ppoll without a signal mask; a negative number of nanoseconds waits without end. */
 int cohort_poll(struct pollfd *entries, unsigned long count, int64_t nanoseconds);
 
-/* A memfd of so many bytes, which nobody can make shorter or longer and no child process inherits. */
+/* A memfd of so many bytes, which nobody can make shorter or longer and no child process inherits. EFBIG where the
+   process's files may not be so long, instead of the signal that would end it. */
 int cohort_memory(size_t byte_count);
 
 /* Whether a file cannot become shorter: 1 or 0, and 0 for what is no memfd. */

@@ -33,9 +33,7 @@ package struct DecodeRun {
     package func stepSeconds(_ engine: Engine, vocabularySize: Int, seed: Int) throws -> [Double] {
         var trial = DecodeTrial(self, on: engine)
         defer { trial.end() }
-        try trial.begin(vocabularySize: vocabularySize, seed: seed)
-        while try trial.readOn() != nil {}
-        _ = try trial.step()
+        try trial.readAll(vocabularySize: vocabularySize, seed: seed)
         return try (0..<stepCount).map { _ in try trial.step().seconds }
     }
 

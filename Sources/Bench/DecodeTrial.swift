@@ -41,6 +41,14 @@ package struct DecodeTrial {
         return try Stopwatch.seconds { _ = try tokens() }
     }
 
+    /// Hands the prompts in, reads them, and decodes once: that step meets what the prompts left in the caches.
+    /// - Throws: what the engine throws.
+    package mutating func readAll(vocabularySize: Int, seed: Int) throws {
+        try begin(vocabularySize: vocabularySize, seed: seed)
+        while try readOn() != nil {}
+        _ = try step()
+    }
+
     /// One token for each sequence.
     /// - Throws: what the engine throws.
     package func step() throws -> Step {

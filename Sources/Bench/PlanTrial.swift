@@ -95,9 +95,7 @@ package struct PlanTrial {
             limits: .init(
                 prefillChunk: batch, cachePositions: run.positions + batch * CachePool.pagePositions))
         var trial = DecodeTrial(run, on: engine)
-        try trial.begin(vocabularySize: decoder.config.vocabularySize, seed: batch)
-        while try trial.readOn() != nil {}
-        _ = try trial.step()
+        try trial.readAll(vocabularySize: decoder.config.vocabularySize, seed: batch)
         return trial
     }
 

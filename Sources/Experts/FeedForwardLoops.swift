@@ -14,14 +14,15 @@ package enum FeedForwardLoop: CaseIterable {
 package protocol FeedForwardLoops {
     func count(of loop: FeedForwardLoop) -> Int
 
-    func run(_ item: Int, of loop: FeedForwardLoop)
+    /// - Parameter items: neighbours.
+    func run(_ items: Range<Int>, of loop: FeedForwardLoop)
 }
 
 extension FeedForwardLoops {
     /// All of it, on its own.
     package func run(on team: ThreadTeam) {
         for loop in FeedForwardLoop.allCases {
-            team.forEach(count(of: loop)) { run($0, of: loop) }
+            team.forEachRun(count(of: loop)) { run($0, of: loop) }
         }
     }
 }

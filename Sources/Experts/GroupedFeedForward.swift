@@ -116,9 +116,27 @@ package final class GroupedFeedForward {
             prepare()
             return first + items.count
         }
-        processor.team.forEach(first, thenUpTo: prepared) { index in
-            if index < first { guest?.run(index, of: loop) } else { body(items[index - first]) }
+        processor.team.forEachRun(first, thenUpTo: prepared) { run in
+            if run.lowerBound < first {
+                guest?.run(run, of: loop)
+            } else {
+                forEachPiece(of: items[run.lowerBound - first..<run.upperBound - first], body)
+            }
         }
+    }
+
+    /// Calls `body` with neighbouring items made one, as far as they are of one group.
+    private func forEachPiece(of items: ArraySlice<Item>, _ body: (Item) -> Void) {
+        guard var piece = items.first else { return }
+        for item in items.dropFirst() {
+            if item.group == piece.group {
+                piece = Item(group: piece.group, rows: piece.rows.lowerBound..<item.rows.upperBound)
+            } else {
+                body(piece)
+                piece = item
+            }
+        }
+        body(piece)
     }
 
     private func sort(_ pairs: [Pair], sliceCount: Int) {
@@ -285,12 +303,12 @@ package final class GroupedFeedForward {
         }
     }
 
-    /// Enough items that a slow thread holds nobody up, few enough that handing them out costs nothing.
+    /// Enough items that a slow thread holds nobody up.
     private static let itemsPerThread = 4
     /// Values of inner rows that a thread makes codes of at a time.
     private static let codesPerItem = 16384
-    /// What a thread reads in some 25 microseconds: longer items leave threads with nothing to do at a loop's end.
-    private static let mostWeights = 1 << 19
+    /// What a thread reads in some 10 microseconds: longer items leave threads with nothing to do at a loop's end.
+    private static let mostWeights = 1 << 18
     /// Products that stay in a core's second-level cache: 128 KiB.
     private static let productValues = 1 << 15
     /// Below this an item's start costs more than its work.

@@ -27,21 +27,26 @@ final class LoopBoard: Sendable {
     // Written by the caller while no worker is in a loop, which `state` orders.
     /// Indices that are there from the beginning.
     private nonisolated(unsafe) var known = 0
-    private nonisolated(unsafe) var body: (Int) -> Void = { _ in }
+    private nonisolated(unsafe) var body: (Range<Int>) -> Void = { _ in }
+    /// A thread takes the indices that are left divided by this, or one.
+    private nonisolated(unsafe) var divisor = 1
 
     /// The caller's part.
-    func run(count: Int, _ body: @escaping (Int) -> Void) {
-        run(known: count, count: count, body) {}
+    func run(count: Int, divisor: Int, _ body: @escaping (Range<Int>) -> Void) {
+        run(known: count, count: count, divisor, body) {}
     }
 
     /// The same where the caller finds out how many indices there are in all before it helps.
-    func run(known: Int, thenUpTo all: () -> Int, _ body: @escaping (Int) -> Void) {
-        run(known: known, count: -1, body) { count.store(all(), ordering: .releasing) }
+    func run(known: Int, thenUpTo all: () -> Int, divisor: Int, _ body: @escaping (Range<Int>) -> Void) {
+        run(known: known, count: -1, divisor, body) { count.store(all(), ordering: .releasing) }
     }
 
-    private func run(known: Int, count: Int, _ body: @escaping (Int) -> Void, meanwhile: () -> Void) {
+    private func run(
+        known: Int, count: Int, _ divisor: Int, _ body: @escaping (Range<Int>) -> Void, meanwhile: () -> Void
+    ) {
         precondition(!busy.exchange(true, ordering: .acquiring), "a team runs one loop at a time")
         self.known = known
+        self.divisor = divisor
         self.body = body
         self.count.store(count, ordering: .relaxed)
         next.store(0, ordering: .relaxed)
@@ -49,7 +54,7 @@ final class LoopBoard: Sendable {
         state.store((number &+ 1) &* Self.number | Self.open, ordering: .sequentiallyConsistent)
         workersBed.wake()
         meanwhile()
-        takeIndices()
+        takeRuns()
         state.bitwiseAnd(~Self.open, ordering: .acquiringAndReleasing)
         wait(in: callersBed) { state.load(ordering: .sequentiallyConsistent) & Self.entered == 0 }
         self.body = { _ in }
@@ -67,7 +72,7 @@ final class LoopBoard: Sendable {
             let (entered, _) = state.compareExchange(
                 expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
             guard entered else { continue }
-            takeIndices()
+            takeRuns()
             served = seen / Self.number
             let left = state.subtract(1, ordering: .sequentiallyConsistent).newValue
             if left & (Self.entered | Self.open) == 0 { callersBed.wake() }
@@ -84,13 +89,22 @@ final class LoopBoard: Sendable {
         return state & Self.open != 0 && state / Self.number != served
     }
 
-    private func takeIndices() {
-        let known = known
+    private func takeRuns() {
+        let (known, divisor) = (known, divisor)
         let body = body
+        while let run = takeRun(known, divisor) { body(run) }
+    }
+
+    private func takeRun(_ known: Int, _ divisor: Int) -> Range<Int>? {
+        var first = next.load(ordering: .relaxed)
         while true {
-            let index = next.add(1, ordering: .relaxed).oldValue
-            if index >= known, index >= countOfAll() { return }
-            body(index)
+            let end = first < known ? known : countOfAll()
+            guard first < end else { return nil }
+            let run = first..<first + max(1, (end - first) / divisor)
+            let (isOurs, now) = next.weakCompareExchange(
+                expected: first, desired: run.upperBound, ordering: .relaxed)
+            if isOurs { return run }
+            first = now
         }
     }
 

@@ -7,10 +7,11 @@ package struct Processor: Sendable {
     package let compute: Compute
 
     /// Blocks of a matrix for each thread, if they don't come out too small or too large: enough to level the threads.
-    /// With few rows of input memory bounds a product, and each block's beginning comes late.
-    private static let blocksPerThread = (few: 2, many: 4)
-    private static let mostRowsPerBlock = (few: 256, many: 128)
+    private static let blocksPerThread = 4
+    private static let mostRowsPerBlock = 128
     private static let fewRows = 16
+    /// Where few rows of input meet them, memory bounds a product: what a thread reads in some 10 microseconds.
+    private static let mostWeightsPerBlock = 1 << 18
     /// Multiply-adds in a block: a microsecond or more, well above the cost of handing it out.
     private static let leastWorkPerBlock = 1 << 16
     /// Values that a thread takes at a time where there is next to no arithmetic.
@@ -32,8 +33,8 @@ package struct Processor: Sendable {
         let unowned = matrix.unowned
         let blocks = blocks(of: unowned, inputRows: input.rows)
         withExtendedLifetime(matrix) {
-            team.forEach(blocks.count) { block in
-                let rows = blocks[block]
+            team.forEachRun(blocks.count) { run in
+                let rows = blocks[run]
                 kernels.product(unowned, rows: rows, input, into: output + rows.lowerBound, stride: stride)
             }
         }
@@ -48,16 +49,23 @@ package struct Processor: Sendable {
         let blocks = (
             blocks(of: unowned.0, inputRows: input.rows), blocks(of: unowned.1, inputRows: input.rows)
         )
+        let end = blocks.0.count
         withExtendedLifetime(matrices) {
-            team.forEach(blocks.0.count + blocks.1.count) { index in
-                let isFirst = index < blocks.0.count
-                let matrix = isFirst ? unowned.0 : unowned.1
-                let rows = isFirst ? blocks.0[index] : blocks.1[index - blocks.0.count]
-                kernels.product(
-                    matrix, rows: rows, input, into: (isFirst ? outputs.0 : outputs.1) + rows.lowerBound,
-                    stride: matrix.rows)
+            team.forEachRun(end + blocks.1.count) { run in
+                multiply(input, by: unowned.0, run.clamped(to: 0..<end), of: blocks.0, into: outputs.0)
+                let rest = max(run.lowerBound, end) - end..<max(run.upperBound, end) - end
+                multiply(input, by: unowned.1, rest, of: blocks.1, into: outputs.1)
             }
         }
+    }
+
+    private func multiply(
+        _ input: Activations, by matrix: UnownedMatrix, _ run: Range<Int>, of blocks: RowBlocks,
+        into output: UnsafeMutablePointer<Float>
+    ) {
+        guard !run.isEmpty else { return }
+        let rows = blocks[run]
+        kernels.product(matrix, rows: rows, input, into: output + rows.lowerBound, stride: matrix.rows)
     }
 
     /// Calls `body` with blocks of rows that want next to no arithmetic: in parallel if they are many.
@@ -75,8 +83,9 @@ package struct Processor: Sendable {
     /// Blocks of a matrix's rows, of a size that suits products with so many rows of input.
     package func blocks(of matrix: UnownedMatrix, inputRows: Int) -> RowBlocks {
         let isFew = inputRows <= Self.fewRows
-        let blocks = team.threads * (isFew ? Self.blocksPerThread.few : Self.blocksPerThread.many)
-        let even = min(matrix.rows / blocks, isFew ? Self.mostRowsPerBlock.few : Self.mostRowsPerBlock.many)
+        let blocks = team.threads * Self.blocksPerThread
+        let most = isFew ? Self.mostWeightsPerBlock / max(matrix.columns, 1) : Self.mostRowsPerBlock
+        let even = min(matrix.rows / blocks, most)
         let least = Self.leastWorkPerBlock / max(matrix.columns * inputRows, 1)
         return RowBlocks(rows: matrix.rows, size: Self.wholePanels(max(even, least, 1)))
     }

@@ -5,7 +5,10 @@ package struct RowBlocks: Sendable {
 
     package var count: Int { (rows + size - 1) / size }
 
-    package subscript(block: Int) -> Range<Int> {
-        block * size..<min((block + 1) * size, rows)
+    package subscript(block: Int) -> Range<Int> { self[block..<block + 1] }
+
+    /// The rows of neighbouring blocks.
+    package subscript(blocks: Range<Int>) -> Range<Int> {
+        blocks.lowerBound * size..<min(blocks.upperBound * size, rows)
     }
 }

@@ -53,20 +53,42 @@ package final class ThreadTeam: Sendable {
     /// Calls `body` once for each of 0..<count, in no particular order, on all threads; returns when all are done.
     /// Indices are handed out one by one as threads become free.
     package func forEach(_ count: Int, _ body: (Int) -> Void) {
-        guard count > 1, threads > 1 else {
-            for index in 0..<max(count, 0) { body(index) }
-            return
-        }
-        withoutActuallyEscaping(body) { board.run(count: count, $0) }
+        loop(count, divisor: .max) { for index in $0 { body(index) } }
+    }
+
+    /// The same where neighbouring indices are better done together: calls `body` with runs that cover 0..<count, long
+    /// ones first, single indices in the end. So threads begin seldom, and those of different speeds end at the same
+    /// time: cores that share a way to the memory with fewer others read up to three times as fast.
+    package func forEachRun(_ count: Int, _ body: (Range<Int>) -> Void) {
+        loop(count, divisor: threads * Self.runsPerThread, body)
     }
 
     /// The same for a loop whose first indices alone are there at the beginning: the other threads begin with these
     /// while the caller finds out how many there are in all, which is to take no longer than they do.
     /// - Parameters:
-    ///   - known: indices that are there; `body` may be called with them at once.
+    ///   - known: indices that are there; `body` may be called with them at once, and no run crosses their end.
     ///   - all: called once, on the caller; no less than `known`. Runs no loop of this team.
-    package func forEach(_ known: Int, thenUpTo all: () -> Int, _ body: (Int) -> Void) {
-        guard threads > 1, known > 0 else { return forEach(all(), body) }
-        withoutActuallyEscaping(body) { board.run(known: known, thenUpTo: all, $0) }
+    package func forEachRun(_ known: Int, thenUpTo all: () -> Int, _ body: (Range<Int>) -> Void) {
+        guard known > 0 else { return forEachRun(all(), body) }
+        guard threads > 1 else {
+            body(0..<known)
+            let count = all()
+            if known < count { body(known..<count) }
+            return
+        }
+        withoutActuallyEscaping(body) {
+            board.run(known: known, thenUpTo: all, divisor: threads * Self.runsPerThread, $0)
+        }
     }
+
+    private func loop(_ count: Int, divisor: Int, _ body: (Range<Int>) -> Void) {
+        guard count > 1, threads > 1 else {
+            if count > 0 { body(0..<count) }
+            return
+        }
+        withoutActuallyEscaping(body) { board.run(count: count, divisor: divisor, $0) }
+    }
+
+    /// A run takes half of a thread's even part of what is left.
+    private static let runsPerThread = 2
 }

@@ -50,14 +50,16 @@ private struct Loops: FeedForwardLoops {
         }
     }
 
-    func run(_ item: Int, of loop: FeedForwardLoop) {
+    func run(_ items: Range<Int>, of loop: FeedForwardLoop) {
         switch loop {
-        case .gateAndUp: gateAndUp(blocks(of: gate)[item])
+        case .gateAndUp: gateAndUp(blocks(of: gate)[items])
         case .encode:
-            workspace.gateOperand.take(
-                row: item, workspace.gates.pointer + item * gate.rows, columns: gate.rows, for: .int8, kernels)
+            for row in items {
+                workspace.gateOperand.take(
+                    row: row, workspace.gates.pointer + row * gate.rows, columns: gate.rows, for: .int8, kernels)
+            }
         case .down:
-            let rows = blocks(of: down)[item]
+            let rows = blocks(of: down)[items]
             kernels.product(down, rows: rows, innerRows, into: output + rows.lowerBound, stride: down.rows)
         }
     }

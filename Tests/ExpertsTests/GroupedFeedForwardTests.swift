@@ -27,8 +27,8 @@ import Testing
 
         func count(of loop: FeedForwardLoop) -> Int { counts[loop] ?? 0 }
 
-        func run(_ item: Int, of loop: FeedForwardLoop) {
-            ran.withLock { $0[loop, default: []].append(item) }
+        func run(_ items: Range<Int>, of loop: FeedForwardLoop) {
+            ran.withLock { $0[loop, default: []] += items }
         }
     }
 

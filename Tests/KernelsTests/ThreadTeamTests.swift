@@ -32,16 +32,33 @@ import Testing
         for loop in 0..<5_000 {
             let (known, all) = (loop % 9, loop % 9 + loop % 50)
             let start = Mutex(0)
-            team.forEach(
+            team.forEachRun(
                 known,
                 thenUpTo: {
                     start.withLock { $0 = loop }; return all
                 }
-            ) { index in
-                values[index] += index < known ? 1 : start.withLock { $0 } - loop + 1
+            ) { run in
+                let isKnown = run.upperBound <= known
+                for index in run where isKnown || run.lowerBound >= known {
+                    values[index] += isKnown ? 1 : start.withLock { $0 } - loop + 1
+                }
             }
             #expect((0..<64).allSatisfy { values[$0] == ($0 < all ? 1 : 0) })
             for index in 0..<64 { values[index] = 0 }
+        }
+    }
+
+    @Test("runs cover every index once, long ones first", arguments: [1, 2, 3, 4, 9])
+    func takesRuns(threads: Int) {
+        let team = ThreadTeam(threads: threads)
+        for count in 0..<300 {
+            let runs = Mutex<[Range<Int>]>([])
+            team.forEachRun(count) { run in runs.withLock { $0.append(run) } }
+            let taken = runs.withLock { $0.sorted { $0.lowerBound < $1.lowerBound } }
+            #expect(taken.flatMap(Array.init) == Array(0..<count))
+            #expect(zip(taken, taken.dropFirst()).allSatisfy { $0.count >= $1.count })
+            guard threads > 1, count > 1 else { continue }
+            #expect(taken.last?.count == 1 && taken.allSatisfy { $0.count <= max(1, count / threads / 2) })
         }
     }
 

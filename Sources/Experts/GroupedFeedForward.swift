@@ -57,7 +57,7 @@ package final class GroupedFeedForward {
         narrowGates = AlignedBuffer(count: isFast ? maximumPairs * width : 0)
         gateCodes = AlignedBuffer(count: isFast ? maximumPairs * CodeRows.byteCount(columns: width) : 0)
         scratch = ScratchPool(
-            byteCount: Self.productValues * MemoryLayout<Float>.size + pairRows.scratchByteCount)
+            byteCount: Processor.cachedProducts * MemoryLayout<Float>.size + pairRows.scratchByteCount)
         order.reserveCapacity(maximumPairs)
         sources.reserveCapacity(maximumPairs)
     }
@@ -182,10 +182,10 @@ package final class GroupedFeedForward {
         let narrows = processor.compute == .fast && group.expert.down.inputForms.contains(.bf16)
         scratch.withScratch { memory in
             let ups = memory.assumingMemoryBound(to: Float.self)
-            let rowScratch = memory + Self.productValues * MemoryLayout<Float>.size
+            let rowScratch = memory + Processor.cachedProducts * MemoryLayout<Float>.size
             forEachPart(of: group) { pairs in
                 let input = pairRows.rows(sources[pairs], for: forms, scratch: rowScratch)
-                forEachBlock(of: item.rows, inputRows: pairs.count) { rows in
+                Processor.forEachCached(of: item.rows, inputRows: pairs.count) { rows in
                     let place = pairs.lowerBound * width + rows.lowerBound
                     let gates = gates.pointer + place
                     processor.kernels.product(gate, rows: rows, input, into: gates, stride: width)
@@ -220,7 +220,7 @@ package final class GroupedFeedForward {
             let outputs = memory.assumingMemoryBound(to: Float.self)
             forEachPart(of: group) { pairs in
                 let input = innerRows(pairs, matrix)
-                forEachBlock(of: item.rows, inputRows: pairs.count) { rows in
+                Processor.forEachCached(of: item.rows, inputRows: pairs.count) { rows in
                     processor.kernels.product(matrix, rows: rows, input, into: outputs, stride: rows.count)
                     for (row, pair) in order[pairs].enumerated() {
                         store(
@@ -269,14 +269,6 @@ package final class GroupedFeedForward {
         }
     }
 
-    /// Calls `body` with as many of a matrix's rows at a time as the scratch has room for products with.
-    private func forEachBlock(of rows: Range<Int>, inputRows: Int, _ body: (Range<Int>) -> Void) {
-        let panels = Self.productValues / (inputRows * Processor.rowsPerPanel)
-        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: panels * Processor.rowsPerPanel) {
-            body(first..<min(first + panels * Processor.rowsPerPanel, rows.upperBound))
-        }
-    }
-
     /// Cuts the rows of a matrix of every group into items.
     private func cut(_ matrix: (UnownedExpert) -> UnownedMatrix) {
         items.removeAll(keepingCapacity: true)
@@ -309,8 +301,6 @@ package final class GroupedFeedForward {
     private static let codesPerItem = 16384
     /// What a thread reads in some 10 microseconds: longer items leave threads with nothing to do at a loop's end.
     private static let mostWeights = 1 << 18
-    /// Products that stay in a core's second-level cache: 128 KiB.
-    private static let productValues = 1 << 15
     /// Below this an item's start costs more than its work.
     private static let minimumRows = 32
 }

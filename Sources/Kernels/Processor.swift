@@ -14,6 +14,8 @@ package struct Processor: Sendable {
     private static let mostWeightsPerBlock = 1 << 18
     /// Multiply-adds in a block: a microsecond or more, well above the cost of handing it out.
     private static let leastWorkPerBlock = 1 << 16
+    /// Products that stay in a core's second-level cache: 128 KiB.
+    package static let cachedProducts = 1 << 15
     /// Values that a thread takes at a time where there is next to no arithmetic.
     private static let valuesPerBlock = 16384
 
@@ -34,8 +36,7 @@ package struct Processor: Sendable {
         let blocks = blocks(of: unowned, inputRows: input.rows)
         withExtendedLifetime(matrix) {
             team.forEachRun(blocks.count) { run in
-                let rows = blocks[run]
-                kernels.product(unowned, rows: rows, input, into: output + rows.lowerBound, stride: stride)
+                multiply(input, by: unowned, run, of: blocks, into: output, stride: stride)
             }
         }
     }
@@ -52,20 +53,31 @@ package struct Processor: Sendable {
         let end = blocks.0.count
         withExtendedLifetime(matrices) {
             team.forEachRun(end + blocks.1.count) { run in
-                multiply(input, by: unowned.0, run.clamped(to: 0..<end), of: blocks.0, into: outputs.0)
-                let rest = max(run.lowerBound, end) - end..<max(run.upperBound, end) - end
-                multiply(input, by: unowned.1, rest, of: blocks.1, into: outputs.1)
+                let (first, rest) = (
+                    run.clamped(to: 0..<end), max(run.lowerBound, end) - end..<max(run.upperBound, end) - end
+                )
+                multiply(input, by: unowned.0, first, of: blocks.0, into: outputs.0, stride: unowned.0.rows)
+                multiply(input, by: unowned.1, rest, of: blocks.1, into: outputs.1, stride: unowned.1.rows)
             }
         }
     }
 
     private func multiply(
         _ input: Activations, by matrix: UnownedMatrix, _ run: Range<Int>, of blocks: RowBlocks,
-        into output: UnsafeMutablePointer<Float>
+        into output: UnsafeMutablePointer<Float>, stride: Int
     ) {
         guard !run.isEmpty else { return }
         let rows = blocks[run]
-        kernels.product(matrix, rows: rows, input, into: output + rows.lowerBound, stride: matrix.rows)
+        kernels.product(matrix, rows: rows, input, into: output + rows.lowerBound, stride: stride)
+    }
+
+    /// Calls `body` with as many of a matrix's rows at a time as have no more than `cachedProducts` products with so
+    /// many rows of input, but at least a panel's.
+    package static func forEachCached(of rows: Range<Int>, inputRows: Int, _ body: (Range<Int>) -> Void) {
+        let size = max(1, cachedProducts / (inputRows * rowsPerPanel)) * rowsPerPanel
+        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: size) {
+            body(first..<min(first + size, rows.upperBound))
+        }
     }
 
     /// Calls `body` with blocks of rows that want next to no arithmetic: in parallel if they are many.

@@ -52,7 +52,8 @@ private struct Loops: FeedForwardLoops {
 
     func run(_ items: Range<Int>, of loop: FeedForwardLoop) {
         switch loop {
-        case .gateAndUp: gateAndUp(blocks(of: gate)[items])
+        case .gateAndUp:
+            Processor.forEachCached(of: blocks(of: gate)[items], inputRows: input.rows) { gateAndUp($0) }
         case .encode:
             for row in items {
                 workspace.gateOperand.take(

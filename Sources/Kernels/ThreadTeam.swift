@@ -58,7 +58,7 @@ package final class ThreadTeam: Sendable {
 
     /// The same where neighbouring indices are better done together: calls `body` with runs that cover 0..<count, long
     /// ones first, single indices in the end. So threads begin seldom, and those of different speeds end at the same
-    /// time: cores that share a way to the memory with fewer others read up to three times as fast.
+    /// time: cores that share a way to the memory with fewer others read more than twice as fast.
     package func forEachRun(_ count: Int, _ body: (Range<Int>) -> Void) {
         loop(count, divisor: threads * Self.runsPerThread, body)
     }

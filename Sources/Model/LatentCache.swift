@@ -6,7 +6,9 @@ package final class CachePool {
     package let width: Int
     package let dtype: LatentCacheView.DType
     package let maximumPages: Int
-    private var free: [AlignedBuffer<UInt8>] = []
+    private var free: [UnsafeMutableRawPointer] = []
+    /// What pages are cut from, so that they lie in huge pages of the system whatever their size.
+    private var slabs: [AlignedBuffer<UInt8>] = []
     private var made = 0
 
     /// - Parameters:
@@ -25,19 +27,27 @@ package final class CachePool {
     package var freePages: Int { maximumPages - made + free.count }
 
     /// All of `count` pages, or none.
-    fileprivate func take(_ count: Int) throws(CacheError) -> [AlignedBuffer<UInt8>] {
+    fileprivate func take(_ count: Int) throws(CacheError) -> [UnsafeMutableRawPointer] {
         guard count <= freePages else { throw .full(positions: maximumPages * Self.pagePositions) }
-        return (0..<count).map { _ in
-            if let page = free.popLast() { return page }
-            made += 1
-            return AlignedBuffer(count: pageByteCount)
-        }
+        return (0..<count).map { _ in free.popLast() ?? make() }
     }
 
-    fileprivate func give(_ pages: [AlignedBuffer<UInt8>]) { free.append(contentsOf: pages) }
+    fileprivate func give(_ pages: [UnsafeMutableRawPointer]) { free.append(contentsOf: pages) }
+
+    private func make() -> UnsafeMutableRawPointer {
+        let perSlab = max(1, Self.slabByteCount / pageByteCount)
+        let (slab, place) = made.quotientAndRemainder(dividingBy: perSlab)
+        if slab == slabs.count {
+            slabs.append(AlignedBuffer(count: min(perSlab, maximumPages - made) * pageByteCount))
+        }
+        made += 1
+        return UnsafeMutableRawPointer(slabs[slab].pointer + place * pageByteCount)
+    }
 
     /// Long enough that tables stay short, short enough to waste little.
     package static let pagePositions = 64
+    /// Many huge pages; memory is the system's until it is used.
+    private static let slabByteCount = 64 << 20
 }
 
 package enum CacheError: Error, CustomStringConvertible {
@@ -54,7 +64,7 @@ package enum CacheError: Error, CustomStringConvertible {
 /// One sequence's latent KV cache: a list of pages, and a table of where they begin.
 package final class LatentCache {
     private let pool: CachePool
-    private var pages: [AlignedBuffer<UInt8>] = []
+    private var pages: [UnsafeMutableRawPointer] = []
     private var table: AlignedBuffer<UnsafeRawPointer?>
 
     package init(pool: CachePool) {
@@ -73,14 +83,13 @@ package final class LatentCache {
         let count = (positions + CachePool.pagePositions - 1) / CachePool.pagePositions
         pages += try pool.take(count - pages.count)
         if table.count < pages.count { table = AlignedBuffer(count: 2 * pages.count) }
-        for (index, page) in pages.enumerated() { table.pointer[index] = UnsafeRawPointer(page.pointer) }
+        for (index, page) in pages.enumerated() { table.pointer[index] = UnsafeRawPointer(page) }
     }
 
     /// Where a position's values of a layer stand: [latent, then rotated rope key].
     func row(layer: Int, position: Int) -> UnsafeMutableRawPointer {
         let (page, offset) = position.quotientAndRemainder(dividingBy: CachePool.pagePositions)
-        return UnsafeMutableRawPointer(pages[page].pointer) + layer * pool.pageLayerByteCount
-            + offset * pool.width * pool.dtype.byteSize
+        return pages[page] + layer * pool.pageLayerByteCount + offset * pool.width * pool.dtype.byteSize
     }
 
     /// Fills positions 0 ..< `positions` of all layers with seeded numbers between -1 and 1: what a cache of that

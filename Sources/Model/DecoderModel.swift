@@ -15,7 +15,7 @@ package final class DecoderModel {
 
     /// Maps every weight but the routed experts', or converts it as it is loaded.
     /// - Parameters:
-    ///   - predicts: whether to load the MTP layer, if there is one.
+    ///   - predicts: whether to load the MTP layer, where the files hold one.
     ///   - dtype: what matrices are held as; nil: as stored.
     ///   - team: converts.
     /// - Throws: `CheckpointError` when a tensor is missing or has another shape or dtype.
@@ -25,6 +25,7 @@ package final class DecoderModel {
     ) throws {
         let config = checkpoint.config
         self.config = config
+        let predicts = predicts && checkpoint.holdsMTP
         let weights = DenseWeights(checkpoint, as: dtype, includesMTP: predicts, team: team)
         try weights.readAhead()
         try weights.readAhead(layer: nil)
@@ -39,8 +40,7 @@ package final class DecoderModel {
             : try weights.matrix(TensorName.head, rows: config.vocabularySize, columns: config.hiddenSize, .head)
         rotary = Rotary(config)
         prediction =
-            predicts && config.mtpLayerCount > 0
-            ? try PredictionLayer(from: weights, embedding: embedding, head: head) : nil
+            predicts ? try PredictionLayer(from: weights, embedding: embedding, head: head) : nil
     }
 
     /// Layers that have a KV cache.

@@ -67,11 +67,13 @@ struct ConfigFields {
     }
 
     func string(_ name: String) throws(CheckpointError) -> String {
-        let value = try required(name)
-        guard case .string(let text) = value else {
-            throw error(.invalid, name, "expected a text, found \(value.kindName)")
-        }
-        return text
+        try string(try required(name), name)
+    }
+
+    /// nil if the member is absent or null.
+    func optionalString(_ name: String) throws(CheckpointError) -> String? {
+        guard let value = value(name) else { return nil }
+        return try string(value, name)
     }
 
     func flag(_ name: String) throws(CheckpointError) -> Bool {
@@ -113,6 +115,13 @@ struct ConfigFields {
                 .invalid, name, "is \(value.kindName), expected \(limits.lowerBound) to \(limits.upperBound)")
         }
         return number
+    }
+
+    private func string(_ value: JSONValue, _ name: String) throws(CheckpointError) -> String {
+        guard case .string(let text) = value else {
+            throw error(.invalid, name, "expected a text, found \(value.kindName)")
+        }
+        return text
     }
 
     private func flag(_ value: JSONValue, _ name: String) throws(CheckpointError) -> Bool {

@@ -42,9 +42,9 @@ package struct YarnConfig: Equatable, Sendable {
     package let factor: Double
     /// original_max_position_embeddings
     package let originalMaximumPositions: Int
-    /// beta_fast
+    /// beta_fast; 32 if absent, as in the YaRN paper.
     package let betaFast: Double
-    /// beta_slow
+    /// beta_slow; 1 if absent, as in the YaRN paper.
     package let betaSlow: Double
     /// mscale; 0 if absent.
     package let mscale: Double
@@ -57,8 +57,8 @@ package struct YarnConfig: Equatable, Sendable {
         factor = try fields.number("factor", in: 1...1e6)
         originalMaximumPositions = try fields.integer(
             "original_max_position_embeddings", in: 1...ModelConfig.Limit.positions)
-        betaFast = try fields.number("beta_fast", in: Self.betaLimits)
-        betaSlow = try fields.number("beta_slow", in: Self.betaLimits)
+        betaFast = try fields.optionalNumber("beta_fast", in: Self.betaLimits) ?? 32
+        betaSlow = try fields.optionalNumber("beta_slow", in: Self.betaLimits) ?? 1
         mscale = try fields.optionalNumber("mscale", in: Self.mscaleLimits) ?? 0
         mscaleAllDimensions = try fields.optionalNumber("mscale_all_dim", in: Self.mscaleLimits) ?? 0
         guard betaSlow <= betaFast else {

@@ -1,12 +1,12 @@
 /// How the router scores and chooses experts.
 package struct RoutingConfig: Equatable, Sendable {
-    /// scoring_func
+    /// scoring_func; transformers 5 leaves it out, since the model type implies it.
     package enum Scoring: String, Sendable {
         case sigmoid
         case softmax
     }
 
-    /// topk_method
+    /// topk_method; transformers 5 leaves it out for V3, which has but one.
     package enum Selection: String, Sendable {
         /// Scores plus a learned bias choose; a group's score is the sum of its two best.
         case noAuxTC = "noaux_tc"
@@ -54,12 +54,12 @@ package struct RoutingConfig: Equatable, Sendable {
     private static func scoring(
         _ fields: ConfigFields, _ modelType: ModelConfig.ModelType
     ) throws(CheckpointError) -> Scoring {
-        let name = try fields.string("scoring_func")
         let wanted: Scoring =
             switch modelType {
             case .deepseekV2: .softmax
             case .deepseekV3: .sigmoid
             }
+        let name = try fields.optionalString("scoring_func") ?? wanted.rawValue
         guard name == wanted.rawValue else {
             throw fields.error(
                 .unsupported, "scoring_func", "\"\(name)\" is not supported for \(modelType.rawValue)",
@@ -69,12 +69,13 @@ package struct RoutingConfig: Equatable, Sendable {
     }
 
     private static func selection(_ fields: ConfigFields, _ scoring: Scoring) throws(CheckpointError) -> Selection {
-        let name = try fields.string("topk_method")
         let possible: [Selection] =
             switch scoring {
             case .sigmoid: [.noAuxTC]
             case .softmax: [.greedy, .groupLimitedGreedy]
             }
+        if possible.count == 1, fields.value("topk_method") == nil { return possible[0] }
+        let name = try fields.string("topk_method")
         guard let selection = possible.first(where: { $0.rawValue == name }) else {
             let names = possible.map { "\"\($0.rawValue)\"" }.joined(separator: " or ")
             throw fields.error(

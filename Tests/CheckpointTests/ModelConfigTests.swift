@@ -31,7 +31,7 @@ internal import Testing
             "model_type", "vocab_size", "hidden_size", "intermediate_size", "moe_intermediate_size",
             "num_hidden_layers", "first_k_dense_replace", "num_attention_heads", "kv_lora_rank", "qk_nope_head_dim",
             "qk_rope_head_dim", "v_head_dim", "n_routed_experts", "n_shared_experts", "num_experts_per_tok", "n_group",
-            "topk_group", "scoring_func", "topk_method", "norm_topk_prob", "routed_scaling_factor", "rms_norm_eps",
+            "topk_group", "norm_topk_prob", "routed_scaling_factor", "rms_norm_eps",
             "rope_theta", "max_position_embeddings", "hidden_act", "eos_token_id",
         ])
     func missing(field: String) {
@@ -48,7 +48,7 @@ internal import Testing
         "fields that published configs leave out may be absent or null",
         arguments: [
             "q_lora_rank", "rope_scaling", "quantization_config", "num_nextn_predict_layers", "tie_word_embeddings",
-            "num_key_value_heads", "attention_bias", "moe_layer_freq", "bos_token_id",
+            "num_key_value_heads", "attention_bias", "moe_layer_freq", "bos_token_id", "scoring_func", "topk_method",
         ])
     func optional(field: String) throws {
         let absent = try SampleConfig.v3.setting([field: nil]).parsed()
@@ -141,6 +141,18 @@ internal import Testing
             try SampleConfig.v2.setting(["topk_method": "\"group_limited_greedy\""]).parsed()
         }
         #expect(error?.item == "n_group")
+    }
+
+    @Test("how experts are scored and chosen may be left out where the model type leaves no choice")
+    func impliedRouting() throws {
+        let v3 = try SampleConfig.v3.setting(["scoring_func": nil, "topk_method": nil]).parsed()
+        #expect(try v3.routing == SampleConfig.v3.parsed().routing)
+        let v2 = try SampleConfig.v2.setting(["scoring_func": nil]).parsed()
+        #expect(try v2.routing == SampleConfig.v2.parsed().routing)
+        let error = #expect(throws: CheckpointError.self) {
+            try SampleConfig.v2.setting(["topk_method": nil]).parsed()
+        }
+        #expect(error?.kind == .missing && error?.item == "topk_method")
     }
 
     @Test("Kimi-K2 counts as V3, with one group")

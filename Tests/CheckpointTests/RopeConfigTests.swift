@@ -28,19 +28,35 @@ internal import Testing
         #expect(try moved.parsed().rope.theta == 50000)
     }
 
+    private static let yarn = SampleConfig.yarn(typeKey: "type")
+
     @Test(
-        "a YaRN field that is missing or wrong is named with its path",
+        "a YaRN field that is wrong is named with its path",
         arguments: ["factor", "original_max_position_embeddings", "beta_fast", "beta_slow"])
-    func wrongFields(field: String) throws {
-        let whole = SampleConfig.yarn(typeKey: "type")
-        for text in [
-            whole.replacing("\"\(field)\"", with: "\"x\""), whole.replacing("\"\(field)\": ", with: "\"\(field)\": -"),
-        ] {
-            let error = #expect(throws: CheckpointError.self) {
-                try SampleConfig.v3.setting(["rope_scaling": text]).parsed()
-            }
-            #expect(error?.item == "rope_scaling.\(field)")
+    func wrongFields(field: String) {
+        expect(Self.yarn.replacing("\"\(field)\": ", with: "\"\(field)\": -"), isRefusedFor: field)
+    }
+
+    @Test(
+        "a YaRN field that is missing is named with its path",
+        arguments: ["factor", "original_max_position_embeddings"]
+    )
+    func missingFields(field: String) {
+        expect(Self.yarn.replacing("\"\(field)\"", with: "\"x\""), isRefusedFor: field)
+    }
+
+    private func expect(_ scaling: String, isRefusedFor field: String) {
+        let error = #expect(throws: CheckpointError.self) {
+            try SampleConfig.v3.setting(["rope_scaling": scaling]).parsed()
         }
+        #expect(error?.item == "rope_scaling.\(field)")
+    }
+
+    @Test("YaRN's betas are the paper's where they are left out")
+    func absentBetas() throws {
+        let text = Self.yarn.replacing("\"beta_fast\": 32, \"beta_slow\": 1, ", with: "")
+        #expect(text != Self.yarn)
+        #expect(try SampleConfig.v3.setting(["rope_scaling": text]).parsed() == SampleConfig.v3.parsed())
     }
 
     @Test(

@@ -13,7 +13,11 @@ struct EngineHarness {
     var threads = 2
 
     init(_ fixture: Fixture, compute: Compute, held: HeldDTypes = HeldDTypes(), threads: Int = 2) throws {
-        checkpoint = try Checkpoint(folder: fixture.model)
+        try self.init(Checkpoint(folder: fixture.model), compute: compute, held: held, threads: threads)
+    }
+
+    init(_ checkpoint: Checkpoint, compute: Compute, held: HeldDTypes = HeldDTypes(), threads: Int = 2) throws {
+        self.checkpoint = checkpoint
         self.compute = compute
         self.held = held
         self.threads = threads
@@ -26,7 +30,7 @@ struct EngineHarness {
         let config = checkpoint.config
         let processor = Processor(threads: threads, compute: compute)
         let model = try DecoderModel(from: checkpoint, predicts: true, as: held.dense)
-        let layers = config.denseLayerCount..<config.layerCount + min(config.mtpLayerCount, 1)
+        let layers = config.denseLayerCount..<config.layerCount + (checkpoint.holdsMTP ? 1 : 0)
         let shard =
             try held.expert.map {
                 try ExpertShard(allOf: checkpoint, layers: Array(layers), as: $0, team: processor.team)

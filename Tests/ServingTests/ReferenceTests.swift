@@ -1,3 +1,5 @@
+import Checkpoint
+import Foundation
 import Kernels
 import Serving
 import TestSupport
@@ -17,6 +19,31 @@ import Testing
                 prediction: logits["\(prompt.name).mtp_last"])
         }
         #expect(judge.verdict() == [])
+    }
+
+    @Test("a model that transformers 5 has saved is the same, though it names an MTP layer that it does not have")
+    func savedByTransformers() throws {
+        let fixture = Fixture("qnull-norope")
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("saved-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(folder.path)/model.safetensors", withDestinationPath: "\(fixture.model)/model.safetensors")
+        let published = try JSONSerialization.jsonObject(
+            with: Data(contentsOf: URL(fileURLWithPath: "\(fixture.model)/config.json")))
+        var config = try #require(published as? [String: Any])
+        config["rope_parameters"] = ["rope_type": "default", "rope_theta": config["rope_theta"]]
+        config["num_nextn_predict_layers"] = 1
+        for name in ["scoring_func", "topk_method", "rope_theta", "rope_scaling", "moe_layer_freq"] {
+            config[name] = nil
+        }
+        try JSONSerialization.data(withJSONObject: config).write(to: folder.appendingPathComponent("config.json"))
+        let saved = try EngineHarness(Checkpoint(folder: folder.path), compute: .f32)
+        let prompt = try #require(try fixture.reference().prompts.first)
+        let (candidate, same) = (
+            try saved.candidate(prompt), try EngineHarness(fixture, compute: .f32).candidate(prompt)
+        )
+        #expect(candidate.ids == same.ids && candidate.logits == same.logits)
     }
 
     @Test("the judge refuses a model whose logits are slightly off")

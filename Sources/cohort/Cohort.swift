@@ -20,6 +20,7 @@ struct Cohort: ParsableCommand {
 
     @MainActor static func main() async {
         StandardStream.occupy()
+        OpenFiles.raiseLimit()
         do {
             var command = try parseAsRoot()
             if var service = command as? any AsyncParsableCommand {

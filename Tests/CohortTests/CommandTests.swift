@@ -146,6 +146,23 @@ import Testing
         }
     }
 
+    @Test("a server has as many connections as the system allows, whatever its shell does")
+    func connections() async throws {
+        try await Scene.play { scene in
+            let port = try FreePort.choose()
+            let command = """
+                ulimit -Sn 40; exec '\(RunningProgram.cohort)' serve '\(Self.model)' --port \(port)
+                """
+            let server = try scene.start(program: "/bin/sh", ["-c", command])
+            try await server.says("serving")
+            let silent = try (0..<60).map { _ in try RawSocket(port: port) }
+            let answer = try await ServedCompletion.ask(port)
+            withExtendedLifetime(silent) { #expect(answer.status == 200) }
+            server.signal(SIGTERM)
+            #expect(try await server.end().status == 0)
+        }
+    }
+
     @Test("a prompt and completion as long as the model allows")
     func longest() async throws {
         try await Scene.play { scene in

@@ -32,16 +32,29 @@ INLINE __m512i halves(const uint8_t *low, const uint8_t *high) {
     return _mm512_mask_broadcast_i64x4(first, 0xf0, _mm256_loadu_si256((const __m256i *)high));
 }
 
-// 32 codes of a byte of four rows: the first 16 of each row, then the others.
-INLINE void strip_of_bytes(const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
+// 32 FP8 codes of four rows: the first 16 of each row, then the others.
+INLINE void strip_of_f8(const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
     __m512i a = halves(rows[0] + offset, rows[1] + offset), b = halves(rows[2] + offset, rows[3] + offset);
     strip[0] = (lanes)_mm512_shuffle_i64x2(a, b, 0x88);
     strip[1] = (lanes)_mm512_shuffle_i64x2(a, b, 0xdd);
 }
 
-// bf16 holds each code's number exactly.
-INLINE void steps_of_bytes(const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
-    __m512i codes = (__m512i)strip[half];
+// 32 INT4 codes of four rows: the first 16 of each row twice, then the others.
+INLINE void strip_of_i4(const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
+    __m512i codes = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(rows[0] + offset)));
+    codes = _mm512_inserti32x4(codes, _mm_loadu_si128((const __m128i *)(rows[1] + offset)), 1);
+    codes = _mm512_inserti32x4(codes, _mm_loadu_si128((const __m128i *)(rows[2] + offset)), 2);
+    codes = _mm512_inserti32x4(codes, _mm_loadu_si128((const __m128i *)(rows[3] + offset)), 3);
+    strip[0] = (lanes)_mm512_unpacklo_epi64(codes, codes);
+    strip[1] = (lanes)_mm512_unpackhi_epi64(codes, codes);
+}
+
+INLINE void strip_of_codes(uint32_t dtype, const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
+    if (dtype == COHORT_I4) strip_of_i4(rows, offset, strip);
+    else strip_of_f8(rows, offset, strip);
+}
+
+INLINE void steps_of_f8(__m512i codes, lanes *first, lanes *second) {
     __m512i low = _mm512_permutex2var_epi8(_mm512_load_si512(low_bytes), codes, _mm512_load_si512(low_bytes + 64));
     __m512i high = _mm512_permutex2var_epi8(_mm512_load_si512(high_bytes), codes, _mm512_load_si512(high_bytes + 64));
     high = _mm512_or_si512(high, _mm512_and_si512(codes, _mm512_set1_epi8((char)0x80)));
@@ -49,9 +62,19 @@ INLINE void steps_of_bytes(const lanes strip[4], uint32_t half, lanes *first, la
     *second = (lanes)_mm512_unpackhi_epi8(low, high);
 }
 
-// 32 INT4 codes: four in each quarter of 64 bits, brought into words of their own and looked up by their low bits.
-INLINE lanes pairs_i4(const void *at) {
-    __m512i codes = _mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)at));
-    __m512i words = _mm512_multishift_epi64_epi8(_mm512_set1_epi64(0x0c0c080804040000), codes);
-    return (lanes)_mm512_permutexvar_epi16(words, _mm512_load_si512(codes_i4));
+// Of 16 codes eight: each is brought into a word of its own and looked up by the word's lowest bits.
+INLINE lanes step_of_i4(__m512i codes, long long shifts_of_four, long long shifts_of_others) {
+    __m512i shifts = _mm512_broadcast_i32x4(_mm_set_epi64x(shifts_of_others, shifts_of_four));
+    return (lanes)_mm512_permutexvar_epi16(_mm512_multishift_epi64_epi8(shifts, codes), _mm512_load_si512(codes_i4));
+}
+
+INLINE void steps_of_i4(__m512i codes, lanes *first, lanes *second) {
+    *first = step_of_i4(codes, 0x000c000800040000, 0x001c001800140010);
+    *second = step_of_i4(codes, 0x002c002800240020, 0x003c003800340030);
+}
+
+// bf16 holds each code's number exactly.
+INLINE void steps_of_codes(uint32_t dtype, const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
+    if (dtype == COHORT_I4) steps_of_i4((__m512i)strip[half], first, second);
+    else steps_of_f8((__m512i)strip[half], first, second);
 }

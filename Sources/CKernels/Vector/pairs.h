@@ -27,14 +27,15 @@ INLINE lanes pairs_i4(const void *at) {
     return (lanes)((odd & 0xffff0000u) | (even >> 16));
 }
 
-// 32 codes of a byte of four rows.
-INLINE void strip_of_bytes(const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
+// 32 codes of four rows.
+INLINE void strip_of_codes(uint32_t dtype, const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
     for (int r = 0; r < 4; r++)
-        strip[r] = pairs_f8(rows[r] + offset);
+        strip[r] = dtype == COHORT_I4 ? pairs_i4(rows[r] + offset) : pairs_f8(rows[r] + offset);
     turn_quarters(strip);
 }
 
-INLINE void steps_of_bytes(const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
+INLINE void steps_of_codes(uint32_t dtype, const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
+    (void)dtype;
     *first = strip[2 * half];
     *second = strip[2 * half + 1];
 }

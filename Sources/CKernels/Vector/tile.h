@@ -29,14 +29,13 @@ INLINE const uint8_t *input_row(enum order order, const cohort_rows *input, uint
 
 INLINE size_t step_input_size(enum order order) { return order == ORDER_WIDENED ? 8 : 16; }
 
-INLINE bool is_bytes(enum order order, uint32_t dtype) {
-    return order == ORDER_PAIRS && dtype == COHORT_F8_E4M3;
-}
+// Codes of pairs may stay codes until they are used.
+INLINE bool has_codes(enum order order, uint32_t dtype) { return order == ORDER_PAIRS && dtype != COHORT_BF16; }
 
 // A strip of one row.
 INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
     if (order == ORDER_CODES) return codes_weights(at);
-    if (order == ORDER_PAIRS) return dtype == COHORT_BF16 ? lanes_load(at) : pairs_i4(at);
+    if (order == ORDER_PAIRS) return lanes_load(at);
     return dtype == COHORT_F32    ? lanes_load(at)
            : dtype == COHORT_F16  ? lanes_f16(at)
            : dtype == COHORT_BF16 ? lanes_bf16(at)
@@ -55,10 +54,10 @@ INLINE lanes load_weights_part(enum order order, uint32_t dtype, const void *at,
     return load_weights(order, dtype, padded);
 }
 
-// A strip of four rows, `offset` bytes behind their begin; codes of a byte may stay codes until they are used.
+// A strip of four rows, `offset` bytes behind their begin.
 INLINE void load_strip(enum order order, uint32_t dtype, const uint8_t *const rows[QUAD], size_t offset,
                        lanes strip[STRIP_STEPS]) {
-    if (is_bytes(order, dtype)) return strip_of_bytes(rows, offset, strip);
+    if (has_codes(order, dtype)) return strip_of_codes(dtype, rows, offset, strip);
     for (uint32_t r = 0; r < QUAD; r++) strip[r] = load_weights(order, dtype, rows[r] + offset);
     turn_quarters(strip);
 }
@@ -66,7 +65,7 @@ INLINE void load_strip(enum order order, uint32_t dtype, const uint8_t *const ro
 // Steps 2 * half and 2 * half + 1 of a strip.
 INLINE void steps_of(enum order order, uint32_t dtype, const lanes strip[STRIP_STEPS], uint32_t half, lanes *first,
                      lanes *second) {
-    if (is_bytes(order, dtype)) return steps_of_bytes(strip, half, first, second);
+    if (has_codes(order, dtype)) return steps_of_codes(dtype, strip, half, first, second);
     *first = strip[2 * half];
     *second = strip[2 * half + 1];
 }

@@ -87,7 +87,7 @@ package final class LatentCache {
     }
 
     /// Where a position's values of a layer stand: [latent, then rotated rope key].
-    func row(layer: Int, position: Int) -> UnsafeMutableRawPointer {
+    package func row(layer: Int, position: Int) -> UnsafeMutableRawPointer {
         let (page, offset) = position.quotientAndRemainder(dividingBy: CachePool.pagePositions)
         return pages[page] + layer * pool.pageLayerByteCount + offset * pool.width * pool.dtype.byteSize
     }

@@ -27,6 +27,32 @@ import Testing
         #expect(cache.capacity == 2 * CachePool.pagePositions)
     }
 
+    @Test("no page lies over another, in whatever slab it is, also when it is taken again")
+    func separatePages() throws {
+        // R1's: a slab holds seven.
+        let (layers, width, pages) = (61, 576, 16)
+        let pool = CachePool(
+            layerCount: layers, width: width, compute: .f32, maximumPositions: pages * CachePool.pagePositions)
+        for round in 0..<2 {
+            let caches = (0..<2).map { _ in LatentCache(pool: pool) }
+            for (index, count) in [5, 11].enumerated() { try caches[index].reserve(count * CachePool.pagePositions) }
+            let corners = caches.flatMap { cache in
+                stride(from: 0, to: cache.capacity, by: CachePool.pagePositions).flatMap { first in
+                    [
+                        cache.row(layer: 0, position: first),
+                        cache.row(layer: layers - 1, position: first + CachePool.pagePositions - 1) + width * 4 - 8,
+                    ]
+                }
+            }
+            for (index, corner) in corners.enumerated() { corner.storeBytes(of: index + round * 1000, as: Int.self) }
+            withExtendedLifetime(caches) {
+                #expect(corners.count == 2 * pages && pool.freePages == 0)
+                #expect(corners.map { $0.load(as: Int.self) } == corners.indices.map { $0 + round * 1000 })
+            }
+        }
+        #expect(pool.freePages == pages)
+    }
+
     @Test("what finds no room takes nothing")
     func allOrNothing() throws {
         let pool = pool(positions: 4 * CachePool.pagePositions)

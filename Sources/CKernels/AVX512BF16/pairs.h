@@ -62,7 +62,8 @@ INLINE void steps_of_f8(__m512i codes, lanes *first, lanes *second) {
     *second = (lanes)_mm512_unpackhi_epi8(low, high);
 }
 
-// Of 16 codes eight: each is brought into a word of its own and looked up by the word's lowest bits.
+// Of 16 codes eight: each is brought to the low end of a word and looked up there. Shifts are those of four words: the
+// bits that stand before a code.
 INLINE lanes step_of_i4(__m512i codes, long long shifts_of_four, long long shifts_of_others) {
     __m512i shifts = _mm512_broadcast_i32x4(_mm_set_epi64x(shifts_of_others, shifts_of_four));
     return (lanes)_mm512_permutexvar_epi16(_mm512_multishift_epi64_epi8(shifts, codes), _mm512_load_si512(codes_i4));

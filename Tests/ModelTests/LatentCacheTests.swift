@@ -33,21 +33,22 @@ import Testing
         let (layers, width, pages) = (61, 576, 16)
         let pool = CachePool(
             layerCount: layers, width: width, compute: .f32, maximumPositions: pages * CachePool.pagePositions)
-        for round in 0..<2 {
+        for _ in 0..<2 {
             let caches = (0..<2).map { _ in LatentCache(pool: pool) }
-            for (index, count) in [5, 11].enumerated() { try caches[index].reserve(count * CachePool.pagePositions) }
-            let corners = caches.flatMap { cache in
-                stride(from: 0, to: cache.capacity, by: CachePool.pagePositions).flatMap { first in
-                    [
-                        cache.row(layer: 0, position: first),
-                        cache.row(layer: layers - 1, position: first + CachePool.pagePositions - 1) + width * 4 - 8,
-                    ]
+            for (cache, count) in zip(caches, [5, 11]) { try cache.reserve(count * CachePool.pagePositions) }
+            let ranges = caches.flatMap { cache in
+                stride(from: 0, to: cache.capacity, by: CachePool.pagePositions).map { first in
+                    let last = cache.row(layer: layers - 1, position: first + CachePool.pagePositions - 1)
+                    return cache.row(layer: 0, position: first)..<last + width * MemoryLayout<Float>.size
                 }
-            }
-            for (index, corner) in corners.enumerated() { corner.storeBytes(of: index + round * 1000, as: Int.self) }
+            }.sorted { $0.lowerBound < $1.lowerBound }
+            #expect(ranges.count == pages && pool.freePages == 0)
+            #expect(zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound })
             withExtendedLifetime(caches) {
-                #expect(corners.count == 2 * pages && pool.freePages == 0)
-                #expect(corners.map { $0.load(as: Int.self) } == corners.indices.map { $0 + round * 1000 })
+                for range in ranges {
+                    range.lowerBound.storeBytes(of: 1, as: UInt8.self)
+                    (range.upperBound - 1).storeBytes(of: 1, as: UInt8.self)
+                }
             }
         }
         #expect(pool.freePages == pages)

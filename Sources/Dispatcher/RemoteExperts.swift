@@ -141,7 +141,7 @@ package final class RemoteExperts: RoutedExperts {
     package func combine(
         _ flight: Flight, beside work: (any FeedForwardLoops)?, into output: UnsafeMutablePointer<Float>
     ) throws {
-        work?.run(on: processor.team)
+        work?.run(on: processor.team, isFollowed: !limits.sharesProcessors)
         if let hidden = held.removeValue(forKey: flight.identifier) {
             try trade(try begin(flight, hidden))
         } else if let answers = flights[flight.identifier] {

@@ -16,12 +16,17 @@ package protocol FeedForwardLoops {
 
     /// - Parameter items: neighbours.
     func run(_ items: Range<Int>, of loop: FeedForwardLoop)
+
+    /// What the threads begin with in the loop after this one; nil: nobody knows.
+    func prefetches(after loop: FeedForwardLoop) -> Prefetches?
 }
 
 extension FeedForwardLoops {
     /// All of it, on its own.
-    package func run(on team: ThreadTeam) {
+    /// - Parameter isFollowed: whether these threads go on at once; false: their processors go to others.
+    package func run(on team: ThreadTeam, isFollowed: Bool = true) {
         for loop in FeedForwardLoop.allCases {
+            team.expect(loop == .down && !isFollowed ? nil : prefetches(after: loop))
             team.forEachRun(count(of: loop)) { run($0, of: loop) }
         }
     }

@@ -116,6 +116,7 @@ package final class GroupedFeedForward {
             prepare()
             return first + items.count
         }
+        processor.team.expect(guest?.prefetches(after: loop))
         processor.team.forEachRun(first, thenUpTo: prepared) { run in
             if run.lowerBound < first {
                 guest?.run(run, of: loop)

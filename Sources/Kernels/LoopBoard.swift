@@ -18,10 +18,13 @@ final class LoopBoard: Sendable {
 
     private let state = Atomic<UInt64>(0)
     private let next = Atomic<Int>(0)
+    /// A bit for each thread whose own run is taken.
+    private let taken = Atomic<UInt64>(0)
     /// Of all indices; negative as long as the caller finds it out.
     private let count = Atomic<Int>(0)
     private let busy = Atomic<Bool>(false)
     private let closed = Atomic<Bool>(false)
+    private let prefetches = PrefetchBoard()
     private let workersBed = Bed()
     private let callersBed = Bed()
     // Written by the caller while no worker is in a loop, which `state` orders.
@@ -30,6 +33,26 @@ final class LoopBoard: Sendable {
     private nonisolated(unsafe) var body: (Range<Int>) -> Void = { _ in }
     /// A thread takes the indices that are left divided by this, or one.
     private nonisolated(unsafe) var divisor = 1
+    /// The first indices: thread t begins with the t-th run of them, unless it comes too late.
+    private nonisolated(unsafe) var ownRuns = (count: 0, size: 1)
+    /// What the loop after the next one begins with.
+    private nonisolated(unsafe) var expected: Prefetches?
+    private nonisolated(unsafe) var progress = PrefetchBoard.Progress()
+    private let threads: Int
+
+    init(threads: Int) {
+        self.threads = threads
+    }
+
+    /// Says what the loop after the next one begins with.
+    func expect(_ prefetches: Prefetches?) { expected = prefetches }
+
+    /// A loop that the caller does alone: threads may fetch meanwhile what was expected after it.
+    func skip() {
+        guard let expected else { return }
+        prefetches.post(expected)
+        self.expected = nil
+    }
 
     /// The caller's part.
     func run(count: Int, divisor: Int, _ body: @escaping (Range<Int>) -> Void) {
@@ -49,30 +72,39 @@ final class LoopBoard: Sendable {
         self.divisor = divisor
         self.body = body
         self.count.store(count, ordering: .relaxed)
-        next.store(0, ordering: .relaxed)
+        let size = max(1, known / divisor)
+        ownRuns = (min(threads, known / size, UInt64.bitWidth), size)
+        taken.store(0, ordering: .relaxed)
+        next.store(ownRuns.count * size, ordering: .relaxed)
         let number = state.load(ordering: .relaxed) / Self.number
         state.store((number &+ 1) &* Self.number | Self.open, ordering: .sequentiallyConsistent)
         workersBed.wake()
+        prefetches.post(expected)
+        expected = nil
         meanwhile()
-        takeRuns()
+        takeRuns(0)
         state.bitwiseAnd(~Self.open, ordering: .acquiringAndReleasing)
-        wait(in: callersBed) { state.load(ordering: .sequentiallyConsistent) & Self.entered == 0 }
+        wait(in: callersBed, 0, &progress) { state.load(ordering: .sequentiallyConsistent) & Self.entered == 0 }
         self.body = { _ in }
         busy.store(false, ordering: .releasing)
     }
 
     /// A worker's life.
-    func serve() {
+    /// - Parameter thread: its number in the team; the caller's is 0.
+    func serve(_ thread: Int) {
         var served: UInt64 = 0
+        var progress = PrefetchBoard.Progress()
         while true {
-            wait(in: workersBed) { closed.load(ordering: .sequentiallyConsistent) || hasLoop(after: served) }
+            wait(in: workersBed, thread, &progress) {
+                closed.load(ordering: .sequentiallyConsistent) || hasLoop(after: served)
+            }
             if closed.load(ordering: .acquiring) { return }
             let seen = state.load(ordering: .relaxed)
             guard seen & Self.open != 0, seen / Self.number != served else { continue }
             let (entered, _) = state.compareExchange(
                 expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
             guard entered else { continue }
-            takeRuns()
+            takeRuns(thread)
             served = seen / Self.number
             let left = state.subtract(1, ordering: .sequentiallyConsistent).newValue
             if left & (Self.entered | Self.open) == 0 { callersBed.wake() }
@@ -89,11 +121,24 @@ final class LoopBoard: Sendable {
         return state & Self.open != 0 && state / Self.number != served
     }
 
-    private func takeRuns() {
-        let (known, divisor) = (known, divisor)
+    private func takeRuns(_ thread: Int) {
+        let (known, divisor, ownRuns) = (known, divisor, ownRuns)
         let body = body
+        if takesOwnRun(of: thread, ownRuns.count) { body(Self.ownRun(of: thread, size: ownRuns.size)) }
         while let run = takeRun(known, divisor) { body(run) }
+        for late in 0..<ownRuns.count where takesOwnRun(of: late, ownRuns.count) {
+            body(Self.ownRun(of: late, size: ownRuns.size))
+        }
     }
+
+    private func takesOwnRun(of thread: Int, _ count: Int) -> Bool {
+        guard thread < count else { return false }
+        let bit: UInt64 = 1 << UInt64(thread)
+        return taken.load(ordering: .relaxed) & bit == 0
+            && taken.bitwiseOr(bit, ordering: .relaxed).oldValue & bit == 0
+    }
+
+    private static func ownRun(of thread: Int, size: Int) -> Range<Int> { thread * size..<(thread + 1) * size }
 
     private func takeRun(_ known: Int, _ divisor: Int) -> Range<Int>? {
         var first = next.load(ordering: .relaxed)
@@ -119,10 +164,12 @@ final class LoopBoard: Sendable {
         }
     }
 
-    private func wait(in bed: Bed, until condition: () -> Bool) {
+    private func wait(
+        in bed: Bed, _ thread: Int, _ progress: inout PrefetchBoard.Progress, until condition: () -> Bool
+    ) {
         for _ in 0..<Self.spinRounds {
             if condition() { return }
-            cohort_pause()
+            if !prefetches.fetchSome(for: thread, &progress) { cohort_pause() }
         }
         for _ in 0..<Self.yieldRounds {
             if condition() { return }

@@ -102,6 +102,21 @@ package struct Processor: Sendable {
         return RowBlocks(rows: matrix.rows, size: Self.wholePanels(max(even, least, 1)))
     }
 
+    /// What each thread begins with in a loop over the blocks of a matrix.
+    /// - Parameter second: another, whose blocks come after the first one's in the same loop.
+    package func prefetch(of matrix: UnownedMatrix, and second: UnownedMatrix? = nil, inputRows: Int) -> Prefetch {
+        let own = blocks(of: matrix, inputRows: inputRows)
+        let count = own.count + (second.map { blocks(of: $0, inputRows: inputRows).count } ?? 0)
+        let stride = matrix.byteCount(rows: team.firstRun(of: count) * own.size)
+        return Prefetch(matrix.start, stride: stride, byteCount: stride)
+    }
+
+    /// The same in a loop over heads, each with a matrix of its own.
+    package func prefetch(of heads: [UnownedMatrix]) -> Prefetch {
+        let stride = heads.count > 1 ? heads[1].start - heads[0].start : 0
+        return Prefetch(heads[0].start, stride: stride, byteCount: heads[0].byteCount(rows: heads[0].rows))
+    }
+
     /// As many rows or a few more, so that kernels have no rest.
     package static func wholePanels(_ rows: Int) -> Int {
         (rows + rowsPerPanel - 1) / rowsPerPanel * rowsPerPanel

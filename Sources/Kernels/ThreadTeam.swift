@@ -15,13 +15,13 @@ package final class ThreadTeam: Sendable {
     package init(threads: Int) {
         precondition(threads > 0, "a team has at least its caller")
         self.threads = threads
-        let board = LoopBoard()
+        let board = LoopBoard(threads: threads)
         self.board = board
         let allowed = Processors.allowed()
         // Pinned threads of two teams would share one processor while another idles: pin only what fills the machine.
         let processors = threads > 1 && threads == allowed.count ? allowed : nil
         self.processors = processors
-        workers = (1..<max(threads, 1)).map { WorkerThread(board: board, processor: processors?[$0]) }
+        workers = (1..<max(threads, 1)).map { WorkerThread($0, board: board, processor: processors?[$0]) }
     }
 
     deinit {
@@ -58,7 +58,8 @@ package final class ThreadTeam: Sendable {
 
     /// The same where neighbouring indices are better done together: calls `body` with runs that cover 0..<count, long
     /// ones first, single indices in the end. So threads begin seldom, and those of different speeds end at the same
-    /// time: cores that share a way to the memory with fewer others read more than twice as fast.
+    /// time: cores that share a way to the memory with fewer others read more than twice as fast. The first run of a
+    /// thread is the same in every loop over as many indices.
     package func forEachRun(_ count: Int, _ body: (Range<Int>) -> Void) {
         loop(count, divisor: threads * Self.runsPerThread, body)
     }
@@ -81,8 +82,19 @@ package final class ThreadTeam: Sendable {
         }
     }
 
+    /// Says what the loop after the next one begins with: threads that are done with the next one fetch it, and until
+    /// the loop begins. Whoever says it keeps the memory that long; an error in it costs time alone.
+    /// - Parameter prefetches: nil: nobody knows.
+    package func expect(_ prefetches: Prefetches?) {
+        if threads > 1 { board.expect(prefetches) }
+    }
+
+    /// Indices that each thread of `forEachRun` begins with.
+    package func firstRun(of count: Int) -> Int { max(1, count / (threads * Self.runsPerThread)) }
+
     private func loop(_ count: Int, divisor: Int, _ body: (Range<Int>) -> Void) {
         guard count > 1, threads > 1 else {
+            board.skip()
             if count > 0 { body(0..<count) }
             return
         }

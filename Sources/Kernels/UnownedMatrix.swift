@@ -6,6 +6,14 @@ package struct UnownedMatrix: Sendable {
     package let columns: Int
     nonisolated(unsafe) let table: cohort_matrix
 
+    /// The first weight.
+    package var start: UnsafeRawPointer { table.weights }
+
+    /// Bytes from one row to another, so many rows further.
+    func byteCount(rows: Int) -> Int {
+        (WeightDType(rawValue: table.dtype) ?? .f32).byteCount(rows * Int(table.row_stride))
+    }
+
     var isInt8: Bool { table.dtype == UInt32(COHORT_I8) }
 
     /// Whether it can be multiplied by codes: its blocks begin where theirs do.

@@ -5,8 +5,9 @@ final class WorkerThread: Sendable {
     private let thread: pthread_t
 
     /// Serves `board` until it closes, on one processor if one is given.
-    init(board: LoopBoard, processor: Int?) {
-        let start = Unmanaged.passRetained(Start(board: board, processor: processor))
+    /// - Parameter number: among the team's threads.
+    init(_ number: Int, board: LoopBoard, processor: Int?) {
+        let start = Unmanaged.passRetained(Start(number: number, board: board, processor: processor))
         var thread = pthread_t()
         let status = pthread_create(&thread, nil, { WorkerThread.main($0) }, start.toOpaque())
         precondition(status == 0, "no thread could be started: error \(status)")
@@ -21,15 +22,17 @@ final class WorkerThread: Sendable {
         guard let argument else { return nil }
         let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
         if let processor = start.processor { Processors.keepCaller(on: [processor]) }
-        start.board.serve()
+        start.board.serve(start.number)
         return nil
     }
 
     private final class Start {
+        let number: Int
         let board: LoopBoard
         let processor: Int?
 
-        init(board: LoopBoard, processor: Int?) {
+        init(number: Int, board: LoopBoard, processor: Int?) {
+            self.number = number
             self.board = board
             self.processor = processor
         }

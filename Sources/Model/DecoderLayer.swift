@@ -15,6 +15,14 @@ package struct DecoderLayer {
             case .mixture(_, let shared): shared?.inputForms ?? []
             }
         }
+
+        /// What the threads begin with.
+        func prefetches(rows: Int, _ processor: Processor) -> Prefetches {
+            switch self {
+            case .dense(let dense): dense.prefetches(rows: rows, processor)
+            case .mixture(let router, _): router.prefetches(tokens: rows, processor)
+            }
+        }
     }
 
     package let index: Int
@@ -55,10 +63,13 @@ package struct DecoderLayer {
 
     /// residual += attention(norm(residual)); then the dense feed-forward, or router and dispatch. What a layer's
     /// feed-forward makes is left in `workspace.branch`, for the next layer to add.
-    /// - Parameter adding: whether the layer before has left something there.
+    /// - Parameters:
+    ///   - adding: whether the layer before has left something there.
+    ///   - next: what the threads begin the next layer with.
     /// - Returns: the flight to hand to `finish`; nil for a dense layer, which is done.
     func begin(
-        _ batch: Batch, adding: Bool, rotary: Rotary, experts: any RoutedExperts, _ workspace: Workspace
+        _ batch: Batch, adding: Bool, rotary: Rotary, experts: any RoutedExperts, before next: Prefetches?,
+        _ workspace: Workspace
     ) throws -> Flight? {
         let rows = batch.rowCount
         let processor = workspace.processor
@@ -71,14 +82,19 @@ package struct DecoderLayer {
             residual, adding: adding ? branch : nil, rows: rows, into: normed, operand, for: forms.attention,
             processor)
         let hidden = operand.loaded(normed, rows: rows, columns: hiddenSize, for: forms.attention)
-        attention.forward(hidden, batch: batch, rotary: rotary, workspace, into: branch)
+        attention.forward(
+            hidden, batch: batch, rotary: rotary, workspace, before: feedForward.prefetches(rows: rows, processor),
+            into: branch)
         feedForwardNorm.apply(
             residual, adding: branch, rows: rows, into: normed, operand, for: forms.feedForward, processor)
         switch feedForward {
         case .dense(let dense):
-            dense.forward(input(rows, workspace), workspace, into: branch)
+            dense.loops(
+                input(rows, workspace), workspace, before: next, into: branch
+            ).run(on: processor.team)
             return nil
-        case .mixture(let router, _):
+        case .mixture(let router, let shared):
+            processor.team.expect(shared?.prefetches(rows: rows, processor))
             router.route(
                 normed, tokens: rows, scores: workspace.routerScores.pointer, into: workspace.routing, processor)
             return try experts.dispatch(normed, to: workspace.routing, layer: index)
@@ -86,15 +102,23 @@ package struct DecoderLayer {
     }
 
     /// Computes the shared expert and adds the experts' answers to what it makes.
-    func finish(_ flight: Flight, experts: any RoutedExperts, _ workspace: Workspace) throws {
+    /// - Parameter next: what the threads begin the next layer with.
+    func finish(
+        _ flight: Flight, experts: any RoutedExperts, before next: Prefetches?, _ workspace: Workspace
+    ) throws {
         let rows = flight.routing.tokens
         guard case .mixture(_, let shared?) = feedForward else {
             workspace.branch.pointer.update(repeating: 0, count: rows * hiddenSize)
             return try experts.combine(flight, into: workspace.branch.pointer)
         }
-        try experts.combine(
-            flight, beside: shared.loops(input(rows, workspace), workspace, into: workspace.branch.pointer),
-            into: workspace.branch.pointer)
+        let loops = shared.loops(
+            input(rows, workspace), workspace, before: next, into: workspace.branch.pointer)
+        try experts.combine(flight, beside: loops, into: workspace.branch.pointer)
+    }
+
+    /// What the threads begin the layer with.
+    func prefetches(rows: Int, _ processor: Processor) -> Prefetches {
+        attention.prefetches(rows: rows, processor)
     }
 
     /// The normed rows, as the dense feed-forward or the shared expert reads them.

@@ -58,7 +58,10 @@ package final class DecoderModel {
                     embedding, row: batch.rows[row].token, into: workspace.residual.pointer + row * config.hiddenSize)
             }
         }
-        return ForwardPass(batch: batch, layers: layers[...], rotary: rotary, workspace: workspace) {
+        return ForwardPass(
+            batch: batch, layers: layers[...], rotary: rotary, workspace: workspace,
+            before: Prefetches(processor.prefetch(of: head.unowned, inputRows: batch.rowCount))
+        ) {
             observe($0.index, $1)
         }
     }

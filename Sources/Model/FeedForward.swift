@@ -18,18 +18,23 @@ struct FeedForward {
     /// What `forward` reads its input as.
     var inputForms: RowForms { gate.inputForms.union(up.inputForms) }
 
-    /// output [rows, hidden] = down(silu(gate(input)) * up(input)).
-    func forward(_ input: Activations, _ workspace: Workspace, into output: UnsafeMutablePointer<Float>) {
-        loops(input, workspace, into: output).run(on: workspace.processor.team)
-    }
-
-    /// The same as loops. They are valid as long as this and the workspace, whose inner rows they write.
+    /// output [rows, hidden] = down(silu(gate(input)) * up(input)), as loops. They are valid as long as this and the
+    /// workspace, whose inner rows they write.
+    /// - Parameter next: what the threads begin with after them.
     func loops(
-        _ input: Activations, _ workspace: Workspace, into output: UnsafeMutablePointer<Float>
+        _ input: Activations, _ workspace: Workspace, before next: Prefetches?,
+        into output: UnsafeMutablePointer<Float>
     ) -> any FeedForwardLoops {
         Loops(
             gate: gate.unowned, up: up.unowned, down: down.unowned, input: input, workspace: workspace,
-            output: output)
+            output: output, next: next)
+    }
+
+    /// What the threads begin with.
+    func prefetches(rows: Int, _ processor: Processor) -> Prefetches {
+        Prefetches(
+            processor.prefetch(of: gate.unowned, inputRows: rows),
+            then: processor.prefetch(of: up.unowned, inputRows: rows))
     }
 }
 
@@ -41,6 +46,14 @@ private struct Loops: FeedForwardLoops {
     let input: Activations
     let workspace: Workspace
     let output: UnsafeMutablePointer<Float>
+    let next: Prefetches?
+
+    func prefetches(after loop: FeedForwardLoop) -> Prefetches? {
+        switch loop {
+        case .gateAndUp, .encode: Prefetches(workspace.processor.prefetch(of: down, inputRows: input.rows))
+        case .down: next
+        }
+    }
 
     func count(of loop: FeedForwardLoop) -> Int {
         switch loop {

@@ -1,4 +1,5 @@
 package import Experts
+internal import Kernels
 
 /// One batch on its way through the layers. It stops wherever experts are under way, so that a pipeline can move
 /// several batches by turns: each `advance` runs to the next dispatch, or to the end.
@@ -14,13 +15,17 @@ package final class ForwardPass {
     private let layers: ArraySlice<DecoderLayer>
     private let rotary: Rotary
     private var state: State
+    /// What the threads begin with after the last layer.
+    private let following: Prefetches?
     private let observe: (DecoderLayer, Routing) -> Void
 
     /// - Parameters:
     ///   - workspace: its residual holds the input of the first layer, [rows, hidden].
+    ///   - next: what the threads begin with after the last layer.
     ///   - observe: called with each mixture layer's routing, before the experts answer.
     init(
         batch: Batch, layers: ArraySlice<DecoderLayer>, rotary: Rotary, workspace: Workspace,
+        before next: Prefetches? = nil,
         observe: @escaping (DecoderLayer, Routing) -> Void
     ) {
         precondition(batch.rowCount <= workspace.maximumRows, "the batch is larger than the workspace")
@@ -28,6 +33,7 @@ package final class ForwardPass {
         self.layers = layers
         self.rotary = rotary
         self.workspace = workspace
+        following = next
         self.observe = observe
         state = layers.isEmpty ? .finished : .ready(layer: layers.startIndex)
     }
@@ -49,7 +55,7 @@ package final class ForwardPass {
             case .finished:
                 return
             case .inFlight(let layer, let flight):
-                try layers[layer].finish(flight, experts: experts, workspace)
+                try layers[layer].finish(flight, experts: experts, before: next(after: layer), workspace)
                 move(past: layer)
             case .ready(let layer):
                 guard let flight = try begin(layer, experts) else {
@@ -64,9 +70,16 @@ package final class ForwardPass {
 
     private func begin(_ layer: Int, _ experts: any RoutedExperts) throws -> Flight? {
         let flight = try layers[layer].begin(
-            batch, adding: layer > layers.startIndex, rotary: rotary, experts: experts, workspace)
+            batch, adding: layer > layers.startIndex, rotary: rotary, experts: experts,
+            before: next(after: layer), workspace)
         if flight != nil { observe(layers[layer], workspace.routing) }
         return flight
+    }
+
+    /// What the threads begin the next layer with.
+    private func next(after layer: Int) -> Prefetches? {
+        guard layer + 1 < layers.endIndex else { return following }
+        return layers[layer + 1].prefetches(rows: batch.rowCount, workspace.processor)
     }
 
     private func move(past layer: Int) {

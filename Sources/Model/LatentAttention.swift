@@ -47,9 +47,20 @@ struct LatentAttention {
             names.output, rows: config.hiddenSize, columns: config.headCount * config.valueDimension, .output)
     }
 
+    /// What the threads begin with.
+    func prefetches(rows: Int, _ processor: Processor) -> Prefetches {
+        let first =
+            switch query {
+            case .whole(let matrix): matrix
+            case .lowRank(let down, _, _): down
+            }
+        return Prefetches(processor.prefetch(of: first.unowned, and: latentDown.unowned, inputRows: rows))
+    }
+
     /// Writes the rows' latents into the cache and attends: result [rows, hidden] = attention(input [rows, hidden]).
+    /// - Parameter next: what the threads begin with after it.
     func forward(
-        _ input: Activations, batch: Batch, rotary: Rotary, _ workspace: Workspace,
+        _ input: Activations, batch: Batch, rotary: Rotary, _ workspace: Workspace, before next: Prefetches,
         into result: UnsafeMutablePointer<Float>
     ) {
         let (rows, processor) = (batch.rowCount, workspace.processor)
@@ -64,6 +75,7 @@ struct LatentAttention {
             takesHeads(processor)
             ? operand.loaded(outputs, rows: rows, columns: output.columns, for: forms)
             : operand.load(outputs, rows: rows, columns: output.columns, for: forms, processor)
+        processor.team.expect(next)
         processor.multiply(heads, by: output, into: result)
     }
 
@@ -74,10 +86,12 @@ struct LatentAttention {
         let rows = 0..<input.rows
         switch query {
         case .whole(let matrix):
+            processor.team.expect(Prefetches(processor.prefetch(of: unowned.keys)))
             processor.multiply(input, by: (matrix, latentDown), into: (queries, workspace.latents.pointer))
             forEachRow(rows, workspace) { remember($0, batch, workspace) }
         case .lowRank(let down, let norm, let up):
             let ranks = workspace.queryRanks.pointer
+            processor.team.expect(Prefetches(processor.prefetch(of: up.unowned, inputRows: input.rows)))
             processor.multiply(input, by: (down, latentDown), into: (ranks, workspace.latents.pointer))
             forEachRow(rows, workspace) { row in
                 let rank = ranks + row * down.rows
@@ -88,6 +102,7 @@ struct LatentAttention {
             }
             let operand = workspace.rankOperand.loaded(
                 ranks, rows: input.rows, columns: down.rows, for: up.inputForms)
+            processor.team.expect(Prefetches(processor.prefetch(of: unowned.keys)))
             processor.multiply(operand, by: up, into: queries)
         }
     }
@@ -114,6 +129,7 @@ struct LatentAttention {
         }
         let (reader, rank, forms) = (workspace.reader, config.latentRank, values[0].inputForms)
         let (operand, kernels, latents) = (workspace.latentOperand, workspace.processor.kernels, reader.latents)
+        workspace.processor.team.expect(prefetchesAfterReading(rows: tile.count, workspace.processor))
         reader.read(workspace.runs, workspace.processor) { queries in
             for query in queries {
                 operand.take(row: query, latents + query * rank, columns: rank, for: forms, kernels)
@@ -156,6 +172,8 @@ struct LatentAttention {
         let outputs = workspace.headOutputs.pointer
         let operand = takesHeads(workspace.processor) ? workspace.headsOperand : nil
         let scratch = workspace.headScratch
+        let processor = workspace.processor
+        processor.team.expect(Prefetches(processor.prefetch(of: self.output.unowned, inputRows: tile.count)))
         forEachHead(tile.count, workspace) { head, rows in
             let latents = input.rows(from: head, by: config.headCount).slice(rows: rows)
             let (value, place) = (unowned.values[head], (tile.lowerBound + rows.lowerBound) * stride + head * size)
@@ -174,6 +192,11 @@ struct LatentAttention {
                 }
             }
         }
+    }
+
+    private func prefetchesAfterReading(rows: Int, _ processor: Processor) -> Prefetches {
+        Prefetches(
+            processor.prefetch(of: unowned.values), then: processor.prefetch(of: output.unowned, inputRows: rows))
     }
 
     /// Whether heads are taken in one by one: codes want whole rows, and f32 nothing.

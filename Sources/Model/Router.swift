@@ -25,6 +25,11 @@ package struct Router {
         expertsPerToken = model.expertsPerToken
     }
 
+    /// What the threads begin with.
+    func prefetches(tokens: Int, _ processor: Processor) -> Prefetches {
+        Prefetches(processor.prefetch(of: gate.unowned, inputRows: tokens))
+    }
+
     /// - Parameters:
     ///   - hidden: [tokens, hidden size] f32, after the post-attention norm.
     ///   - scores: scratch, [2 * tokens, expert count].

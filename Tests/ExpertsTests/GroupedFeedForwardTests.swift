@@ -30,6 +30,8 @@ import Testing
         func run(_ items: Range<Int>, of loop: FeedForwardLoop) {
             ran.withLock { $0[loop, default: []] += items }
         }
+
+        func prefetches(after loop: FeedForwardLoop) -> Prefetches? { nil }
     }
 
     private func shard(_ dtype: HeldDType?) throws -> ExpertShard {

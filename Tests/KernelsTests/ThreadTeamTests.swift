@@ -62,6 +62,39 @@ import Testing
         }
     }
 
+    @Test("a thread begins every loop with the same run", arguments: [2, 3, 4])
+    func beginsWithItsOwnRun(threads: Int) {
+        let team = ThreadTeam(threads: threads)
+        let count = threads * 12
+        let ownEnd = threads * team.firstRun(of: count)
+        // Of each thread: where its first runs began, among those that threads have for their own.
+        let begins = Mutex<[UInt: Set<Int>]>([:])
+        for _ in 0..<300 {
+            let seen = Mutex<Set<UInt>>([])
+            team.forEachRun(count) { run in
+                let thread = UInt(pthread_self())
+                let isFirst = seen.withLock { $0.insert(thread).inserted }
+                if isFirst, run.lowerBound < ownEnd {
+                    _ = begins.withLock { $0[thread, default: []].insert(run.lowerBound) }
+                }
+                usleep(20)
+            }
+        }
+        let places = begins.withLock { $0 }
+        #expect(!places.isEmpty && places.values.allSatisfy { $0.count == 1 }, "\(places)")
+    }
+
+    @Test("the run of a thread that sleeps is done by the others")
+    func takesRunsOfSleepers() {
+        let team = ThreadTeam(threads: 4)
+        for _ in 0..<20 {
+            usleep(2_000)
+            let done = Mutex<[Int]>([])
+            team.forEach(4) { index in done.withLock { $0.append(index) } }
+            #expect(done.withLock { $0.sorted() } == [0, 1, 2, 3])
+        }
+    }
+
     @Test("a loop sees what the caller wrote before it, and the caller what the loop wrote")
     func ordersMemory() {
         let team = ThreadTeam(threads: 4)

@@ -19,3 +19,8 @@ static inline void cohort_pause(void) {
     __builtin_arm_yield();
 #endif
 }
+
+// Asks for memory at an address, which need not exist, in the second-level cache. Does not wait for it.
+static inline void cohort_prefetch(uintptr_t address, size_t byte_count) {
+    for (size_t at = 0; at < byte_count; at += 64) __builtin_prefetch((const void *)(address + at), 0, 2);
+}

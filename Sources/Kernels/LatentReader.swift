@@ -37,6 +37,10 @@ package final class LatentReader {
     private let parts: Sums
     private let scratch: ScratchPool
     private var pieces: [Run] = []
+    /// [rows] the piece that a row is of.
+    private var pieceOfRow: [Int] = []
+    /// What `read` has left to `end`.
+    private var last: Round?
 
     /// How the work is cut into items.
     private struct Division {
@@ -92,6 +96,7 @@ package final class LatentReader {
         parts = Sums(queries: max(count, Self.mostQueries), heads: heads, latent: latent)
     }
 
+    /// Attends. Queries that were attended to in parts are left for `end`, whose caller has a loop over them anyway.
     /// - Parameters:
     ///   - runs: cover the rows from 0 on.
     ///   - finished: called in parallel for queries (row * heads + head) whose latents are there.
@@ -104,8 +109,17 @@ package final class LatentReader {
         for first in stride(from: 0, to: partCount, by: roundParts) {
             let round = Round(parts: first..<min(first + roundParts, partCount), rows: rows, division: division)
             attend(round, processor, finished)
-            if partCount > 1 { join(round, processor, finished) }
+            if round.parts.upperBound < partCount { join(round, processor, finished) }
+            last = partCount > 1 ? round : nil
         }
+    }
+
+    /// Joins the parts of some heads of a row; once for each after `read`, on any thread.
+    /// - Parameter finished: as in `read`, where that has not called it.
+    package func end(row: Int, heads: Range<Int>, _ kernels: KernelSet, finished: (Range<Int>) -> Void) {
+        guard let last else { return }
+        let run = pieces[pieceOfRow[row]]
+        if last.division.parts.count(run.lastPositions) > 1 { join(row, heads, run, last, kernels, finished) }
     }
 
     /// Cuts runs into pieces of few rows, those that attend to most first: the last items are to be short.
@@ -119,6 +133,9 @@ package final class LatentReader {
             }
         }
         pieces.sort { $0.lastPositions > $1.lastPositions }
+        pieceOfRow.removeAll(keepingCapacity: true)
+        pieceOfRow.append(contentsOf: repeatElement(0, count: runs.last?.rows.upperBound ?? 0))
+        for (index, piece) in pieces.enumerated() { for row in piece.rows { pieceOfRow[row] = index } }
     }
 
     /// Few parts of many heads, unless that leaves threads without work.
@@ -158,7 +175,9 @@ package final class LatentReader {
             let count = min(division.heads, heads - first)
             attend(run, heads: first..<first + count, part, round, processor)
             guard partCount == 1 else { return }
-            for row in run.rows { end(row * heads + first..<row * heads + first + count, run, processor, finished) }
+            for row in run.rows {
+                end(row * heads + first..<row * heads + first + count, run, processor.kernels, finished)
+            }
         }
     }
 
@@ -176,33 +195,37 @@ package final class LatentReader {
         }
     }
 
-    /// Joins the parts of a round row by row, and ends the rows that reach no further.
+    /// Joins the parts of a round that is not the last one, and ends the rows that reach no further.
     private func join(_ round: Round, _ processor: Processor, _ finished: (Range<Int>) -> Void) {
         let perItem = pieces.count < processor.team.threads ? min(Self.joinedHeads, heads) : heads
         let groups = (heads + perItem - 1) / perItem
-        let parts = round.division.parts
         processor.team.forEach(pieces.count * groups) { item in
             let (piece, group) = item.quotientAndRemainder(dividingBy: groups)
             let run = pieces[piece]
-            guard parts.count(run.lastPositions) > 1 else { return }
-            let count = min(perItem, heads - group * perItem)
-            for row in run.rows {
-                let (first, partCount) = (row * heads + group * perItem, parts.count(run.positions(row: row)))
-                let sums = sums.values.from(first, latent: latent)
-                for part in round.parts where part > 0 && part < partCount {
-                    let part = place(of: part, round).from(first, latent: latent)
-                    processor.kernels.join(part, to: sums, queries: count, run.cache)
-                }
-                guard round.parts.contains(partCount - 1) else { continue }
-                end(first..<first + count, run, processor, finished)
-            }
+            guard round.division.parts.count(run.lastPositions) > 1 else { return }
+            let range = group * perItem..<min((group + 1) * perItem, heads)
+            for row in run.rows { join(row, range, run, round, processor.kernels, finished) }
         }
     }
 
-    private func end(
-        _ queries: Range<Int>, _ run: Run, _ processor: Processor, _ finished: (Range<Int>) -> Void
+    private func join(
+        _ row: Int, _ range: Range<Int>, _ run: Run, _ round: Round, _ kernels: KernelSet,
+        _ finished: (Range<Int>) -> Void
     ) {
-        processor.kernels.end(
+        let queries = row * heads + range.lowerBound..<row * heads + range.upperBound
+        let partCount = round.division.parts.count(run.positions(row: row))
+        let sums = sums.values.from(queries.lowerBound, latent: latent)
+        for part in round.parts where part > 0 && part < partCount {
+            let part = place(of: part, round).from(queries.lowerBound, latent: latent)
+            kernels.join(part, to: sums, queries: queries.count, run.cache)
+        }
+        if round.parts.contains(partCount - 1) { end(queries, run, kernels, finished) }
+    }
+
+    private func end(
+        _ queries: Range<Int>, _ run: Run, _ kernels: KernelSet, _ finished: (Range<Int>) -> Void
+    ) {
+        kernels.end(
             sums.values.from(queries.lowerBound, latent: latent), queries: queries.count, run.cache)
         finished(queries)
     }

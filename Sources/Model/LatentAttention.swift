@@ -127,15 +127,31 @@ struct LatentAttention {
                 layer: layer, latent: config.latentRank, scale: rotary.softmaxScale)
             workspace.runs.append(LatentReader.Run(cache: cache, rows: run.rows, positions: run.position + 1))
         }
-        let (reader, rank, forms) = (workspace.reader, config.latentRank, values[0].inputForms)
-        let (operand, kernels, latents) = (workspace.latentOperand, workspace.processor.kernels, reader.latents)
         workspace.processor.team.expect(prefetchesAfterReading(rows: tile.count, workspace.processor))
-        reader.read(workspace.runs, workspace.processor) { queries in
+        let intake = intake(workspace)
+        workspace.reader.read(workspace.runs, workspace.processor) { intake.take($0) }
+        project(tile, workspace)
+    }
+
+    /// Takes in the summed latents of queries, for the product with their heads' values.
+    private struct LatentIntake {
+        let operand: Operand
+        let latents: UnsafeMutablePointer<Float>
+        let rank: Int
+        let forms: RowForms
+        let kernels: KernelSet
+
+        func take(_ queries: Range<Int>) {
             for query in queries {
                 operand.take(row: query, latents + query * rank, columns: rank, for: forms, kernels)
             }
         }
-        project(tile, workspace)
+    }
+
+    private func intake(_ workspace: Workspace) -> LatentIntake {
+        LatentIntake(
+            operand: workspace.latentOperand, latents: workspace.reader.latents, rank: config.latentRank,
+            forms: values[0].inputForms, kernels: workspace.processor.kernels)
     }
 
     /// The reader's queries [tile, heads, latent + rope]. An item is a head of some rows.
@@ -171,10 +187,11 @@ struct LatentAttention {
         let stride = config.headCount * size
         let outputs = workspace.headOutputs.pointer
         let operand = takesHeads(workspace.processor) ? workspace.headsOperand : nil
-        let scratch = workspace.headScratch
+        let (scratch, reader, intake) = (workspace.headScratch, workspace.reader, intake(workspace))
         let processor = workspace.processor
         processor.team.expect(Prefetches(processor.prefetch(of: self.output.unowned, inputRows: tile.count)))
         forEachHead(tile.count, workspace) { head, rows in
+            for row in rows { reader.end(row: row, heads: head..<head + 1, kernels) { intake.take($0) } }
             let latents = input.rows(from: head, by: config.headCount).slice(rows: rows)
             let (value, place) = (unowned.values[head], (tile.lowerBound + rows.lowerBound) * stride + head * size)
             guard let operand, rows.count > 1 else {

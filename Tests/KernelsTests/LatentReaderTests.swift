@@ -63,6 +63,13 @@ import Testing
         reader.read(readRuns, processor) { queries in
             for query in queries { finished.pointer[query] += 1 }
         }
+        for row in 0..<row {
+            for head in 0..<Self.heads {
+                reader.end(row: row, heads: head..<head + 1, processor.kernels) { queries in
+                    for query in queries { finished.pointer[query] += 1 }
+                }
+            }
+        }
         return (
             (0..<row * Self.heads * Self.latent).map { reader.latents[$0] },
             (0..<finished.count).map { finished.pointer[$0] }

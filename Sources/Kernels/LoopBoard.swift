@@ -79,7 +79,8 @@ final class LoopBoard: Sendable {
         let number = state.load(ordering: .relaxed) / Self.number
         state.store((number &+ 1) &* Self.number | Self.open, ordering: .sequentiallyConsistent)
         workersBed.wake()
-        prefetches.post(expected)
+        // Rows between two products: what comes after the next one stays.
+        if expected != nil || divisor != .max { prefetches.post(expected) }
         expected = nil
         meanwhile()
         takeRuns(0)

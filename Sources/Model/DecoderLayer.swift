@@ -3,7 +3,7 @@ internal import Experts
 internal import Kernels
 
 /// One pre-norm decoder layer. A mixture layer is left half-way, while its experts' answers are under way.
-package struct DecoderLayer {
+package final class DecoderLayer {
     private enum FeedForwardKind {
         case dense(FeedForward)
         case mixture(Router, shared: FeedForward?)

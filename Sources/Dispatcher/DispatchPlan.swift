@@ -1,5 +1,6 @@
 package import Cluster
 package import Experts
+internal import Kernels
 package import Wire
 
 /// Who computes what of one layer's batch: for each worker the rows and pairs to send, and for each pair the place of
@@ -191,16 +192,31 @@ package struct DispatchPlan {
         return places
     }
 
+    /// Sends letters with the shares of their workers, each worker's once, on all threads; the last is the caller's.
+    mutating func send(
+        _ letters: UnsafeMutableBufferPointer<Letter>, hidden: UnsafeRawPointer, epoch: UInt32, layer: Int,
+        on team: ThreadTeam
+    ) {
+        shares.withUnsafeMutableBufferPointer { shares in
+            team.forEach(letters.count) { index in
+                let place = letters.count - 1 - index
+                shares[letters[place].worker].writer.write(
+                    hidden: hidden, epoch: epoch, layer: layer, flight: letters[place].identifier
+                ) { letters[place].send($0, $1) }
+            }
+        }
+    }
+
     /// Calls `send` with the frame of a part; its segments are valid inside the call only.
     mutating func write(
         _ part: Part, hidden: UnsafeRawPointer, epoch: UInt32, layer: Int, flight: UInt64,
-        _ send: (FrameHeader, [UnsafeRawBufferPointer]) throws -> Void
-    ) throws {
+        _ send: (FrameHeader, [UnsafeRawBufferPointer]) -> Void
+    ) {
         switch part {
         case .share(let worker):
-            try shares[worker].writer.write(hidden: hidden, epoch: epoch, layer: layer, flight: flight, send)
+            shares[worker].writer.write(hidden: hidden, epoch: epoch, layer: layer, flight: flight, send)
         case .portion(let index):
-            try portions[index].share.writer.write(
+            portions[index].share.writer.write(
                 hidden: hidden, epoch: epoch, layer: layer, flight: flight, send)
         }
     }

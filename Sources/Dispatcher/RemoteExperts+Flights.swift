@@ -5,10 +5,24 @@ internal import Wire
 extension RemoteExperts {
     /// Sends what the plan holds of a flight, one parcel to each worker; what cannot be sent is an orphan. The cluster
     /// changes only when all is sent: the plan is of one placement.
+    ///
+    /// All threads send: to wake a worker takes longer than to write to it, least so on the worker's own processor.
+    /// Local workers are dealt theirs in the opposite order of the team's threads.
     func send(_ answers: Answers) {
         guard let question = answers.question else { return }
         let rows = encoded(question.hidden, question.routing.tokens)
-        for worker in plan.shares.indices { sendShare(to: worker, answers, rows) }
+        letters.removeAll(keepingCapacity: true)
+        for worker in plan.shares.indices where !plan.shares[worker].isEmpty {
+            if let letter = letter(with: .share(of: worker), of: answers, epoch: placement.epoch, to: worker) {
+                letters.append(letter)
+            }
+        }
+        letters.withUnsafeMutableBufferPointer { letters in
+            plan.send(
+                letters, hidden: rows, epoch: placement.epoch, layer: question.layer, on: processor.team)
+        }
+        for letter in letters { note(letter) }
+        letters.removeAll(keepingCapacity: true)
         loseUnreachable()
     }
 
@@ -44,22 +58,34 @@ extension RemoteExperts {
     private func post(
         _ part: DispatchPlan.Part, of answers: Answers, _ rows: UnsafeRawPointer, epoch: UInt32, to worker: Int
     ) {
-        guard let question = answers.question else { return }
+        guard let question = answers.question,
+            var letter = letter(with: part, of: answers, epoch: epoch, to: worker)
+        else { return }
+        plan.write(part, hidden: rows, epoch: epoch, layer: question.layer, flight: letter.identifier) {
+            letter.send($0, $1)
+        }
+        note(letter)
+    }
+
+    /// Makes a parcel of a part of the plan; without a link to the worker it is an orphan.
+    private func letter(
+        with part: DispatchPlan.Part, of answers: Answers, epoch: UInt32, to worker: Int
+    ) -> Letter? {
         let identifier = takeIdentifier()
         let places = plan.takePlaces(of: part, leaving: parcels.takeSpare())
         parcels.add(Parcel(answers: answers, worker: worker, places: places, sent: time.now()), as: identifier)
         guard let link = roster.link(of: worker, epoch: epoch) else {
             parcels.orphan(identifier)
-            return
+            return nil
         }
-        do {
-            try plan.write(part, hidden: rows, epoch: epoch, layer: question.layer, flight: identifier) {
-                header, segments in
-                try link.send(header, segments)
-                roster.note(worker) { $0.noteDispatch(header) }
-            }
-        } catch {
-            unreachable.append((worker, "\(error)"))
+        return Letter(worker: worker, link: link, identifier: identifier)
+    }
+
+    private func note(_ letter: Letter) {
+        switch letter.outcome {
+        case .waiting: break
+        case .sent(let header): roster.note(letter.worker) { $0.noteDispatch(header) }
+        case .failed(let reason): unreachable.append((letter.worker, reason))
         }
     }
 

@@ -63,6 +63,8 @@ package final class RemoteExperts: RoutedExperts {
     var parcels = Parcels()
     /// What the plan keeps back of a flight.
     var reserve: Reserve?
+    /// What is being sent, kept for its memory.
+    var letters: [Letter] = []
     /// Workers that could not be sent to, until they are done without.
     var unreachable: [(worker: Int, reason: String)] = []
     var commands: [Int: @Sendable (ClusterReply) -> Void] = [:]

@@ -79,7 +79,7 @@ final class LoopBoard: Sendable {
         let number = state.load(ordering: .relaxed) / Self.number
         state.store((number &+ 1) &* Self.number | Self.open, ordering: .sequentiallyConsistent)
         workersBed.wake()
-        // Rows between two products: what comes after the next one stays.
+        // Loops over single indices, as over the rows between two products, leave what was posted before.
         if expected != nil || divisor != .max { prefetches.post(expected) }
         expected = nil
         meanwhile()

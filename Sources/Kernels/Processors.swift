@@ -14,7 +14,7 @@ package enum Processors {
     }
 
     /// Deals processors to processes that share a machine, as evenly as can be, the last first: the coordinator's own
-    /// thread, which sends to the workers in their order, is on the first, and has to make room there for its worker.
+    /// thread is on the first, sends to the last of the workers, and has to make room there for it.
     /// The system by itself lets two of them share a processor while another idles, for as long as a layer takes.
     /// - Returns: [count], each not empty.
     package static func dealt(_ processors: [Int], to count: Int) -> [[Int]] {

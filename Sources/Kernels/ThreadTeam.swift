@@ -82,8 +82,8 @@ package final class ThreadTeam: Sendable {
         }
     }
 
-    /// Says what the loop after the next one begins with: threads that are done with the next one fetch it, and until
-    /// the loop begins. Whoever says it keeps the memory that long; an error in it costs time alone.
+    /// Says what the loop after the next one begins with: threads that are done with the next one fetch it until that
+    /// loop begins. An error in it costs time alone, also where the memory is gone by then.
     /// - Parameter prefetches: nil: nobody knows.
     package func expect(_ prefetches: Prefetches?) {
         if threads > 1 { board.expect(prefetches) }

@@ -67,16 +67,18 @@ import Testing
         let team = ThreadTeam(threads: threads)
         let count = threads * 12
         let ownEnd = threads * team.firstRun(of: count)
-        // Of each thread: where its first runs began, among those that threads have for their own.
+        // Of each thread: where its first runs began, among those that threads have for their own. A thread that comes
+        // when all others are taken may begin with another's; as long as half of them are left it does not.
         let begins = Mutex<[UInt: Set<Int>]>([:])
         for _ in 0..<300 {
-            let seen = Mutex<Set<UInt>>([])
+            let seen = Mutex((threads: Set<UInt>(), others: 0))
             team.forEachRun(count) { run in
-                let thread = UInt(pthread_self())
-                let isFirst = seen.withLock { $0.insert(thread).inserted }
-                if isFirst, run.lowerBound < ownEnd {
-                    _ = begins.withLock { $0[thread, default: []].insert(run.lowerBound) }
+                let (thread, isOwn) = (UInt(pthread_self()), run.lowerBound < ownEnd)
+                let counts = seen.withLock { seen in
+                    if !isOwn { seen.others += run.count }
+                    return seen.threads.insert(thread).inserted && seen.others <= (count - ownEnd) / 2
                 }
+                if counts, isOwn { _ = begins.withLock { $0[thread, default: []].insert(run.lowerBound) } }
                 usleep(20)
             }
         }

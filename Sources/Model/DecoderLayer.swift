@@ -68,8 +68,8 @@ package final class DecoderLayer {
     ///   - next: what the threads begin the next layer with.
     /// - Returns: the flight to hand to `finish`; nil for a dense layer, which is done.
     func begin(
-        _ batch: Batch, adding: Bool, rotary: Rotary, experts: any RoutedExperts, before next: Prefetches?,
-        _ workspace: Workspace
+        _ batch: Batch, adding: Bool, rotary: Rotary, experts: any RoutedExperts,
+        before next: @autoclosure () -> Prefetches?, _ workspace: Workspace
     ) throws -> Flight? {
         let rows = batch.rowCount
         let processor = workspace.processor
@@ -90,7 +90,7 @@ package final class DecoderLayer {
         switch feedForward {
         case .dense(let dense):
             dense.loops(
-                input(rows, workspace), workspace, before: next, into: branch
+                input(rows, workspace), workspace, before: next(), into: branch
             ).run(on: processor.team)
             return nil
         case .mixture(let router, let shared):

@@ -127,10 +127,18 @@ struct LatentAttention {
                 layer: layer, latent: config.latentRank, scale: rotary.softmaxScale)
             workspace.runs.append(LatentReader.Run(cache: cache, rows: run.rows, positions: run.position + 1))
         }
-        workspace.processor.team.expect(prefetchesAfterReading(rows: tile.count, workspace.processor))
-        let intake = intake(workspace)
-        workspace.reader.read(workspace.runs, workspace.processor) { intake.take($0) }
-        project(tile, workspace)
+        let (processor, intake) = (workspace.processor, intake(workspace))
+        let afterwards = prefetch(after: tile, batch, processor)
+        processor.team.expect(Prefetches(processor.prefetch(of: unowned.values), then: afterwards))
+        workspace.reader.read(workspace.runs, processor) { intake.take($0) }
+        processor.team.expect(afterwards.map { Prefetches($0) })
+        project(tile, intake, workspace)
+    }
+
+    /// What the threads begin with after a tile's values; nil where it is not the last tile.
+    private func prefetch(after tile: Range<Int>, _ batch: Batch, _ processor: Processor) -> Prefetch? {
+        guard tile.upperBound == batch.rowCount else { return nil }
+        return processor.prefetch(of: output.unowned, inputRows: batch.rowCount)
     }
 
     /// Takes in the summed latents of queries, for the product with their heads' values.
@@ -179,7 +187,7 @@ struct LatentAttention {
 
     /// workspace.headOutputs of the tile, taken in for the output's product: each head's summed latents through its
     /// value matrix.
-    private func project(_ tile: Range<Int>, _ workspace: Workspace) {
+    private func project(_ tile: Range<Int>, _ intake: LatentIntake, _ workspace: Workspace) {
         let input = workspace.latentOperand.loaded(
             workspace.reader.latents, rows: tile.count * config.headCount, columns: config.latentRank,
             for: values[0].inputForms)
@@ -187,9 +195,7 @@ struct LatentAttention {
         let stride = config.headCount * size
         let outputs = workspace.headOutputs.pointer
         let operand = takesHeads(workspace.processor) ? workspace.headsOperand : nil
-        let (scratch, reader, intake) = (workspace.headScratch, workspace.reader, intake(workspace))
-        let processor = workspace.processor
-        processor.team.expect(Prefetches(processor.prefetch(of: self.output.unowned, inputRows: tile.count)))
+        let (scratch, reader) = (workspace.headScratch, workspace.reader)
         forEachHead(tile.count, workspace) { head, rows in
             for row in rows { reader.end(row: row, heads: head..<head + 1, kernels) { intake.take($0) } }
             let latents = input.rows(from: head, by: config.headCount).slice(rows: rows)
@@ -209,11 +215,6 @@ struct LatentAttention {
                 }
             }
         }
-    }
-
-    private func prefetchesAfterReading(rows: Int, _ processor: Processor) -> Prefetches {
-        Prefetches(
-            processor.prefetch(of: unowned.values), then: processor.prefetch(of: output.unowned, inputRows: rows))
     }
 
     /// Whether heads are taken in one by one: codes want whole rows, and f32 nothing.

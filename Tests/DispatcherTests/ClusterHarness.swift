@@ -25,7 +25,8 @@ final class ClusterHarness {
 
     init(
         _ checkpoint: Checkpoint, placement: Placement, compute: Compute, exchange: ExchangeDType, maximumTokens: Int,
-        threads: Int = 1, settings: ControlPlane.Settings = .init(), limits: RemoteExperts.Limits = .init(),
+        threads: Int = 3, queueLimit: Int = TCPLink.defaultQueueLimit, settings: ControlPlane.Settings = .init(),
+        limits: RemoteExperts.Limits = .init(),
         planner: @escaping RemoteExperts.Planner = RemoteExperts.inBackground
     ) throws {
         let time = MonotonicTime()
@@ -34,7 +35,7 @@ final class ClusterHarness {
         let seating = try Seating(
             checkpoint, placement: placement, compute: compute, exchange: exchange, maximumRows: maximumTokens,
             applicants: (0..<count).map { Seating.Applicant(name: "worker-\($0)") })
-        let listener = try TCPListener(host: "127.0.0.1", port: 0)
+        let listener = try TCPListener(host: "127.0.0.1", port: 0, queueLimit: queueLimit)
         let exchange = try TCPExchange()
         let arrivals = Arrivals { exchange.wake() }
         var door = Admission.Limits()

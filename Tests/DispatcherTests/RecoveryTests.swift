@@ -77,6 +77,33 @@ import Testing
         #expect(cluster.close())
     }
 
+    @Test("workers that cannot be sent to are done without, and the error says why", .timeLimit(.minutes(1)))
+    func notSentTo() throws {
+        var generator = SplitMix(seed: 8)
+        var limits = RemoteExperts.Limits()
+        // They dial again, and might be there before the error.
+        limits.recovery = .zero
+        let cluster = try ClusterHarness(
+            checkpoint,
+            placement: .random(
+                checkpoint.config, try Parallelism(tensor: 1, pipeline: 1, workers: 2), using: &generator),
+            compute: .fast, exchange: .bf16, maximumTokens: ClusterHarness.maximumTokens, queueLimit: Self.shortQueue,
+            limits: limits)
+        let batch = RandomBatch(
+            tokens: ClusterHarness.maximumTokens, config: checkpoint.config, using: &generator)
+        let error = #expect(throws: ExpertsLost.self) {
+            _ = try batch.output(of: cluster.experts, layer: checkpoint.config.denseLayerCount)
+        }
+        let reasons = error?.losses.map(\.reason) ?? []
+        #expect(!reasons.isEmpty && reasons.allSatisfy { $0.contains("has not taken") }, "\(reasons)")
+        cluster.experts.abandon()
+        cluster.killAll()
+        #expect(cluster.close())
+    }
+
+    /// Bytes: room for what tells a worker its part, and for no dispatch.
+    private static let shortQueue = 1200
+
     @Test("when nobody is left the error says who is lost and what is missing, and all resume when a worker arrives")
     func nobodyLeft() throws {
         var generator = SplitMix(seed: 6)

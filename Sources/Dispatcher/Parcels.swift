@@ -6,6 +6,8 @@ struct Parcel {
     let worker: Int
     let places: [Int32]
     let sent: Instant
+    /// Those who were asked before, one after the other.
+    var losses: [WorkerLoss]
     /// Others have been asked for the same.
     var isHedged = false
 }
@@ -50,9 +52,13 @@ struct Parcels {
         if let parcel = underWay.removeValue(forKey: identifier) { orphans.append(parcel) }
     }
 
-    /// What a lost worker owes is to be asked of others.
-    mutating func orphanAll(of worker: Int) {
-        for identifier in underWay.filter({ $1.worker == worker }).map(\.key).sorted() { orphan(identifier) }
+    /// What a worker owes is to be asked of others.
+    /// - Parameter loss: nil: it has left.
+    mutating func orphanAll(of worker: Int, _ loss: WorkerLoss? = nil) {
+        for identifier in underWay.filter({ $1.worker == worker }).map(\.key).sorted() {
+            if let loss { underWay[identifier]?.losses.append(loss) }
+            orphan(identifier)
+        }
     }
 
     /// The one that waits longest; there must be one.

@@ -70,7 +70,7 @@ extension RemoteExperts {
             "worker lost", metadata: ["worker": "\(roster.members[worker].seat.name)", "reason": "\(reason)"])
         roster.lose(worker, reason)
         link.close(.local(reason))
-        parcels.orphanAll(of: worker)
+        parcels.orphanAll(of: worker, roster.loss(of: worker))
         tell(.lost(worker: worker))
     }
 

@@ -8,14 +8,15 @@ extension RemoteExperts {
     ///
     /// All threads send: to wake a worker takes longer than to write to it, least so on the worker's own processor.
     /// Local workers are dealt theirs in the opposite order of the team's threads.
-    func send(_ answers: Answers) {
+    /// - Parameter losses: of workers that were asked for the same before.
+    func send(_ answers: Answers, after losses: [WorkerLoss] = []) {
         guard let question = answers.question else { return }
         let rows = encoded(question.hidden, question.routing.tokens)
         letters.removeAll(keepingCapacity: true)
         for worker in plan.shares.indices where !plan.shares[worker].isEmpty {
-            if let letter = letter(with: .share(of: worker), of: answers, epoch: placement.epoch, to: worker) {
-                letters.append(letter)
-            }
+            let letter = letter(
+                with: .share(of: worker), of: answers, epoch: placement.epoch, to: worker, after: losses)
+            if let letter { letters.append(letter) }
         }
         letters.withUnsafeMutableBufferPointer { letters in
             plan.send(
@@ -69,11 +70,13 @@ extension RemoteExperts {
 
     /// Makes a parcel of a part of the plan; without a link to the worker it is an orphan.
     private func letter(
-        with part: DispatchPlan.Part, of answers: Answers, epoch: UInt32, to worker: Int
+        with part: DispatchPlan.Part, of answers: Answers, epoch: UInt32, to worker: Int,
+        after losses: [WorkerLoss] = []
     ) -> Letter? {
         let identifier = takeIdentifier()
         let places = plan.takePlaces(of: part, leaving: parcels.takeSpare())
-        parcels.add(Parcel(answers: answers, worker: worker, places: places, sent: time.now()), as: identifier)
+        parcels.add(
+            Parcel(answers: answers, worker: worker, places: places, sent: time.now(), losses: losses), as: identifier)
         guard let link = roster.link(of: worker, epoch: epoch) else {
             parcels.orphan(identifier)
             return nil
@@ -199,20 +202,24 @@ extension RemoteExperts {
             plan.build(
                 question.routing, table, only: parcel.places.filter(answers.isDue), avoiding: parcel.worker)
             control.note { $0.hedgedPairs += plan.shares.reduce(0) { $0 + $1.places.count } }
-            send(answers)
+            send(answers, after: parcel.losses)
         }
     }
 
     /// Asks others for what lost workers owe; first gives each expert a holder again.
+    /// - Throws: `ExpertsLost` when nobody takes that on; `AnswersLost` when whoever is asked is lost.
     private func rehome() throws {
         while !parcels.orphans.isEmpty {
             try makeWhole()
             let parcel = parcels.takeOrphan()
             guard let question = parcel.answers.question else { continue }
             let places = parcel.places.filter(parcel.answers.isDue)
+            guard places.isEmpty || parcel.losses.count < limits.losses else {
+                throw AnswersLost(layer: question.layer, losses: parcel.losses)
+            }
             control.note { $0.resentPairs += places.count }
             plan.build(question.routing, placement.table(layer: question.layer), only: places)
-            send(parcel.answers)
+            send(parcel.answers, after: parcel.losses)
         }
     }
 

@@ -18,6 +18,9 @@ package final class RemoteExperts: RoutedExperts {
         package var silence = Duration.seconds(5)
         /// How long experts may be without a holder before the requests that need them fail.
         package var recovery = Duration.seconds(60)
+        /// How many workers, one after the other, may be lost over the same answers before the requests that need them
+        /// fail: what ends whoever is asked would be asked of all, and of all that come back.
+        package var losses = 5
         /// A worker that is so late is doubled by others that hold the same experts ...
         package var hedge = Duration.milliseconds(50)
         /// ... once it has taken so many times as long as the slowest of those that have answered.

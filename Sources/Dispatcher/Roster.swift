@@ -121,12 +121,13 @@ struct Roster {
         }
     }
 
-    /// The lost ones, as an error names them.
-    var losses: [ExpertsLost.Loss] {
-        members.compactMap { member in
-            guard case .lost(let peer, let reason) = member.state else { return nil }
-            return ExpertsLost.Loss(worker: member.seat.name, peer: peer, reason: reason)
-        }
+    /// The lost ones.
+    var losses: [WorkerLoss] { members.indices.compactMap { loss(of: $0) } }
+
+    /// nil when the worker is not lost.
+    func loss(of worker: Int) -> WorkerLoss? {
+        guard case .lost(let peer, let reason) = members[worker].state else { return nil }
+        return WorkerLoss(worker: members[worker].seat.name, peer: peer, reason: reason)
     }
 
     private mutating func removeLink(of worker: Int) -> (any Link)? {

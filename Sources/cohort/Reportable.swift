@@ -109,6 +109,10 @@ extension AdmissionError: Reportable {
     var exitStatus: Int32 { ExitStatus.unreachable }
 }
 
+extension AnswersLost: Reportable {
+    var exitStatus: Int32 { ExitStatus.unreachable }
+}
+
 extension ExpertsLost: Reportable {
     var exitStatus: Int32 { ExitStatus.unreachable }
 }

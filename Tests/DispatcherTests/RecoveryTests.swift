@@ -79,18 +79,10 @@ import Testing
 
     @Test("workers that cannot be sent to are done without, and the error says why", .timeLimit(.minutes(1)))
     func notSentTo() throws {
-        var generator = SplitMix(seed: 8)
         var limits = RemoteExperts.Limits()
         // They dial again, and might be there before the error.
         limits.recovery = .zero
-        let cluster = try ClusterHarness(
-            checkpoint,
-            placement: .random(
-                checkpoint.config, try Parallelism(tensor: 1, pipeline: 1, workers: 2), using: &generator),
-            compute: .fast, exchange: .bf16, maximumTokens: ClusterHarness.maximumTokens, queueLimit: Self.shortQueue,
-            limits: limits)
-        let batch = RandomBatch(
-            tokens: ClusterHarness.maximumTokens, config: checkpoint.config, using: &generator)
+        let (cluster, batch) = try clusterThatTakesNothing(limits)
         let error = #expect(throws: ExpertsLost.self) {
             _ = try batch.output(of: cluster.experts, layer: checkpoint.config.denseLayerCount)
         }
@@ -99,6 +91,36 @@ import Testing
         cluster.experts.abandon()
         cluster.killAll()
         #expect(cluster.close())
+    }
+
+    @Test("answers that end whoever is asked for them are not asked for ever", .timeLimit(.minutes(1)))
+    func againAndAgain() throws {
+        let (cluster, batch) = try clusterThatTakesNothing(RemoteExperts.Limits())
+        let layer = checkpoint.config.denseLayerCount
+        let error = #expect(throws: AnswersLost.self) {
+            _ = try batch.output(of: cluster.experts, layer: layer)
+        }
+        #expect(error?.layer == layer)
+        #expect(error?.losses.count == RemoteExperts.Limits().losses)
+        let reasons = error?.losses.map(\.reason) ?? []
+        #expect(reasons.allSatisfy { $0.contains("has not taken") }, "\(reasons)")
+        cluster.experts.abandon()
+        cluster.killAll()
+        #expect(cluster.close())
+    }
+
+    /// Two workers that come back whenever they are lost, which is when they are sent to.
+    private func clusterThatTakesNothing(_ limits: RemoteExperts.Limits) throws -> (ClusterHarness, RandomBatch) {
+        var generator = SplitMix(seed: 8)
+        let cluster = try ClusterHarness(
+            checkpoint,
+            placement: .random(
+                checkpoint.config, try Parallelism(tensor: 1, pipeline: 1, workers: 2), using: &generator),
+            compute: .fast, exchange: .bf16, maximumTokens: ClusterHarness.maximumTokens, queueLimit: Self.shortQueue,
+            limits: limits)
+        let batch = RandomBatch(
+            tokens: ClusterHarness.maximumTokens, config: checkpoint.config, using: &generator)
+        return (cluster, batch)
     }
 
     /// Bytes: room for what tells a worker its part, and for no dispatch.

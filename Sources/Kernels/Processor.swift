@@ -111,10 +111,10 @@ package struct Processor: Sendable {
         return Prefetch(matrix.start, stride: stride, byteCount: stride)
     }
 
-    /// The same in a loop over heads, each with a matrix of its own.
+    /// The same in a loop over heads, each with a matrix of its own, which stand side by side.
     package func prefetch(of heads: [UnownedMatrix]) -> Prefetch {
-        let stride = heads.count > 1 ? heads[1].start - heads[0].start : 0
-        return Prefetch(heads[0].start, stride: stride, byteCount: heads[0].byteCount(rows: heads[0].rows))
+        let stride = heads[0].byteCount(rows: heads[0].rows) * team.firstRun(of: heads.count)
+        return Prefetch(heads[0].start, stride: stride, byteCount: stride)
     }
 
     /// As many rows or a few more, so that kernels have no rest.

@@ -179,9 +179,11 @@ struct LatentAttention {
     private func forEachHead(_ rows: Int, _ workspace: Workspace, _ body: (_ head: Int, _ rows: Range<Int>) -> Void) {
         let parts = (rows + Self.rowsOfHead - 1) / Self.rowsOfHead
         let most = (rows + parts - 1) / parts
-        workspace.processor.team.forEach(parts * config.headCount) { index in
-            let (head, part) = index.quotientAndRemainder(dividingBy: parts)
-            body(head, part * most..<min((part + 1) * most, rows))
+        workspace.processor.team.forEachRun(parts * config.headCount) { run in
+            for index in run {
+                let (head, part) = index.quotientAndRemainder(dividingBy: parts)
+                body(head, part * most..<min((part + 1) * most, rows))
+            }
         }
     }
 

@@ -154,7 +154,7 @@ INLINE void fetch_lines(struct fetch *fetch) {
     const uint32_t begin = fetch->position >> 16, end = (fetch->position += fetch->step) >> 16;
     for (uint32_t line = begin; line < end; line++) {
         const uint32_t row = line >> fetch->shift, line_of_row = line - (row << fetch->shift);
-        __builtin_prefetch(fetch->begin + row * fetch->stride + line_of_row * LINE, 0, 3);
+        prefetch_line(fetch->begin + row * fetch->stride + line_of_row * LINE);
     }
 }
 

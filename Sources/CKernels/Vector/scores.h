@@ -113,8 +113,6 @@ struct ahead {
     size_t offset;  // bytes of the position's page that have been fetched, from the position on
 };
 
-enum { LINE = 64 };  // bytes of a cache's line
-
 // Lets a product fetch what it has the time for.
 INLINE void fetch(const cohort_attention *attention, struct ahead *ahead, struct words *words) {
     words->ahead = (const uint8_t *)words->panel;

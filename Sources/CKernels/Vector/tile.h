@@ -108,12 +108,6 @@ INLINE void add_step(enum order order, uint32_t quads, uint32_t inputs, const la
     }
 }
 
-enum { LINE = 64 };  // bytes that memory gives at a time
-
-// To the second-level cache: a core can wait for more lines there than in its first. One of Zen 4 reads 19 GB/s so, and
-// 13 otherwise.
-INLINE void prefetch_line(const uint8_t *at) { __builtin_prefetch(at, 0, 2); }
-
 // The bus stands still while rows of a new group are being found: fetch them ahead.
 INLINE void prefetch(const uint8_t *at, size_t count) {
     for (size_t line = 0; line < count; line += LINE) prefetch_line(at + line);

@@ -23,7 +23,7 @@ INLINE void multiply_words(bool pairs, uint32_t rows, uint32_t vectors, struct w
     const uint8_t *row = words.rows;
     for (size_t w = 0; w < words.count; w++, row += words.word_stride) {
         lanes columns[WORD_VECTORS];
-        __builtin_prefetch(words.ahead + w * words.line, 0, 2);
+        prefetch_line(words.ahead + w * words.line);
         for (uint32_t v = 0; v < vectors; v++) columns[v] = words.panel[w * vectors + v];
         for (uint32_t r = 0; r < rows; r++) {
             uint32_t bits;

@@ -48,17 +48,17 @@ struct Parcels {
 
     mutating func hedge(_ identifier: UInt64) { underWay[identifier]?.isHedged = true }
 
-    mutating func orphan(_ identifier: UInt64) {
-        if let parcel = underWay.removeValue(forKey: identifier) { orphans.append(parcel) }
+    /// What a worker owes in one parcel is to be asked of others.
+    /// - Parameter loss: nil: it has left.
+    mutating func orphan(_ identifier: UInt64, _ loss: WorkerLoss? = nil) {
+        guard var parcel = underWay.removeValue(forKey: identifier) else { return }
+        if let loss { parcel.losses.append(loss) }
+        orphans.append(parcel)
     }
 
     /// What a worker owes is to be asked of others.
-    /// - Parameter loss: nil: it has left.
     mutating func orphanAll(of worker: Int, _ loss: WorkerLoss? = nil) {
-        for identifier in underWay.filter({ $1.worker == worker }).map(\.key).sorted() {
-            if let loss { underWay[identifier]?.losses.append(loss) }
-            orphan(identifier)
-        }
+        for identifier in underWay.filter({ $1.worker == worker }).map(\.key).sorted() { orphan(identifier, loss) }
     }
 
     /// The one that waits longest; there must be one.

@@ -48,14 +48,32 @@ import Testing
         let processor = Processor(threads: threads, compute: .fast)
         let prefetch = processor.prefetch(of: matrix.unowned, inputRows: inputRows)
         let blocks = processor.blocks(of: matrix.unowned, inputRows: inputRows)
-        let runs = Mutex<[Range<Int>]>([])
-        processor.team.forEachRun(blocks.count) { run in runs.withLock { $0.append(run) } }
-        let first = runs.withLock { $0.sorted { $0.lowerBound < $1.lowerBound } }.prefix(threads)
+        let first = firstRuns(of: blocks.count, processor)
         let rowBytes = matrix.rowStride * 2
         #expect(prefetch.byteCount == min(blocks[first[0]].count * rowBytes, 1 << 18))
         for (thread, run) in first.enumerated() {
             #expect(
                 prefetch.start + thread * prefetch.stride == matrix.weights + blocks[run].lowerBound * rowBytes)
         }
+    }
+
+    @Test("what is fetched for heads is what its threads begin with", arguments: [2, 4], [3, 8, 37])
+    func matchesHeads(threads: Int, count: Int) {
+        var numbers = RandomNumbers(seed: 9)
+        let matrix = RandomMatrix(.init(dtype: .bf16, rows: count * 6, columns: 96), using: &numbers).matrix
+        let heads = (0..<count).map { matrix.slice(rows: $0 * 6..<$0 * 6 + 6) }
+        let processor = Processor(threads: threads, compute: .fast)
+        let prefetch = processor.prefetch(of: heads.map(\.unowned))
+        for (thread, run) in firstRuns(of: count, processor).enumerated() {
+            #expect(prefetch.start + thread * prefetch.stride == heads[run.lowerBound].weights)
+            #expect(prefetch.byteCount == run.count * 6 * matrix.rowStride * 2)
+        }
+    }
+
+    /// In the order of their threads.
+    private func firstRuns(of count: Int, _ processor: Processor) -> ArraySlice<Range<Int>> {
+        let runs = Mutex<[Range<Int>]>([])
+        processor.team.forEachRun(count) { run in runs.withLock { $0.append(run) } }
+        return runs.withLock { $0.sorted { $0.lowerBound < $1.lowerBound } }.prefix(processor.team.threads)
     }
 }

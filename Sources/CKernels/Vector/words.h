@@ -31,7 +31,8 @@ INLINE void multiply_words(bool pairs, uint32_t rows, uint32_t vectors, struct w
             lanes word = (lanes)((u32x16){0} + bits);
             for (uint32_t v = 0; v < vectors; v++) {
                 lanes *sum = own + r * vectors + v;
-                *sum = pairs ? pairs_dot(*sum, word, columns[v]) : lanes_fma(word, columns[v], *sum);
+                // The word comes last: as that operand it may stay in memory.
+                *sum = pairs ? pairs_dot(*sum, columns[v], word) : lanes_fma(word, columns[v], *sum);
             }
         }
     }

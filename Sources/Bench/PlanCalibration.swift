@@ -52,9 +52,15 @@ package struct PlanCalibration {
     }
 
     /// The rates that give both measurements' phases; the steps are not looked at.
-    package func rates(_ small: Measurement, _ large: Measurement) throws(PlanError) -> MeasuredRates {
-        let coordinator = try fit(small, large, \.coordinatorSeconds, \.coordinatorSeconds)
-        let worker = try fit(small, large, \.workerSeconds, \.workerSeconds)
+    /// - Parameter memoryBandwidth: bytes per second that all cores together read. No process reads more, but for
+    ///   weights that stay in caches.
+    package func rates(
+        _ small: Measurement, _ large: Measurement, memoryBandwidth: Double
+    ) throws(PlanError) -> MeasuredRates {
+        let leastFirst = 1 / memoryBandwidth
+        let coordinator = try fit(
+            small, large, \.coordinatorSeconds, \.coordinatorSeconds, leastFirst: leastFirst)
+        let worker = try fit(small, large, \.workerSeconds, \.workerSeconds, leastFirst: leastFirst)
         let way = try fit(small, large, \.waySeconds, \.networkSeconds)
         return MeasuredRates(
             coordinator: .init(
@@ -68,7 +74,7 @@ package struct PlanCalibration {
 
     private func fit(
         _ small: Measurement, _ large: Measurement, _ measured: (Measurement) -> Double,
-        _ predicted: (PlanReport.Ceiling) -> Double
+        _ predicted: (PlanReport.Ceiling) -> Double, leastFirst: Double = 0
     ) throws(PlanError) -> RateFit {
         func point(_ measurement: Measurement) throws(PlanError) -> RateFit.Point {
             RateFit.Point(
@@ -76,7 +82,7 @@ package struct PlanCalibration {
                 second: predicted(try prediction(batch: measurement.batch, Self.otherAlone)),
                 seconds: max(0, measured(measurement)))
         }
-        return RateFit(try point(small), try point(large))
+        return RateFit(try point(small), try point(large), leastFirst: leastFirst)
     }
 
     private static func rate(_ secondsPerUnit: Double) -> Double { min(1 / secondsPerUnit, MeasuredRates.most) }

@@ -112,8 +112,12 @@ package struct PredictionReport: Sendable, Encodable {
             let text =
                 arithmetic < MeasuredRates.most
                 ? String(format: "%.0f G multiply-adds/s", arithmetic / 1e9) : "arithmetic in no time"
-            return "\(name): \(Amount.rate(rates.memoryBandwidth)), \(text)"
-        } + ["way: \(Amount.seconds(rates.roundTripSeconds)) a layer, \(Amount.rate(rates.linkBandwidth))"]
+            return "\(name): \(Self.bytes(rates.memoryBandwidth)), \(text)"
+        } + ["way: \(Amount.seconds(rates.roundTripSeconds)) a layer, \(Self.bytes(rates.linkBandwidth))"]
+    }
+
+    private static func bytes(_ rate: Double) -> String {
+        rate < MeasuredRates.most ? Amount.rate(rate) : "bytes in no time"
     }
 
     private static func sequences(_ count: Int) -> String { "\(count) sequence\(count == 1 ? "" : "s")" }

@@ -22,14 +22,18 @@ package struct RateFit {
 
     /// The rates that give both times; where one of them came out negative it is left out, and the other is the one
     /// between the two measurements.
-    package init(_ small: Point, _ large: Point) {
+    /// - Parameter leastFirst: seconds that one unit of the first is known to take at least. Measurements that were
+    ///   faster show that this does not hold for them.
+    package init(_ small: Point, _ large: Point, leastFirst: Double = 0) {
         let determinant = small.first * large.second - large.first * small.second
         let first = (small.seconds * large.second - large.seconds * small.second) / determinant
         let second = (small.first * large.seconds - large.first * small.seconds) / determinant
-        if determinant != 0, first >= 0, second >= 0 {
+        let least = [small, large].allSatisfy { $0.seconds >= $0.first * leastFirst } ? leastFirst : 0
+        if determinant != 0, first >= least, second >= 0 {
             (firstSeconds, secondSeconds) = (first, second)
-        } else if determinant != 0, first < 0 {
-            (firstSeconds, secondSeconds) = (0, Self.mean(small.seconds / small.second, large.seconds / large.second))
+        } else if determinant != 0, first < least {
+            let rest = [small, large].map { ($0.seconds - $0.first * least) / $0.second }
+            (firstSeconds, secondSeconds) = (least, Self.mean(rest[0], rest[1]))
         } else {
             (firstSeconds, secondSeconds) = (Self.mean(small.seconds / small.first, large.seconds / large.first), 0)
         }

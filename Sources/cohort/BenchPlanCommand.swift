@@ -93,11 +93,13 @@ struct BenchPlanCommand: ParsableCommand {
                 maximumTokens: batches[batches.count - 1], expertDType: weights.expertDType),
             workers: local)
         defer { deployment.close() }
+        var bandwidth = Self.memoryBandwidth()
         let outcomes = try ProgressLine.shown("measuring") { progress in
             try trial.measure(
                 batches: batches, experts: deployment.experts, busySeconds: { deployment.busySeconds },
                 progress: { progress.show("turn \($0) of \($1)") })
         }
+        bandwidth = max(bandwidth, Self.memoryBandwidth())
         let measurements = outcomes.map(\.1)
         let calibration = PlanCalibration(
             config: config, held: weights.held, wire: WireCost(exchange, hiddenSize: config.hiddenSize), workers: local,
@@ -105,7 +107,14 @@ struct BenchPlanCommand: ParsableCommand {
         return try PredictionReport(
             model: model ?? "R1's widths, 1 dense and 1 MoE layer", workers: local, threads: processor.team.threads,
             wire: exchange.rawValue, positions: positions,
-            rates: try calibration.rates(measurements[0], measurements[measurements.count - 1]),
+            rates: try calibration.rates(
+                measurements[0], measurements[measurements.count - 1], memoryBandwidth: bandwidth),
             layers: outcomes.map(\.0), measurements: measurements, calibration: calibration)
+    }
+
+    /// Of all cores: the best of a few readings.
+    private static func memoryBandwidth() -> Double {
+        let memory = MemoryReading(Processor(threads: Machine.coreCount, compute: .fast))
+        return (0..<4).map { _ in memory.bandwidth() }.max() ?? 0
     }
 }

@@ -33,7 +33,8 @@ import Testing
     func rates() throws {
         let calibration = try Self.calibration()
         let found = try calibration.rates(
-            Self.measurement(calibration, batch: 1, Self.rates), Self.measurement(calibration, batch: 16, Self.rates))
+            Self.measurement(calibration, batch: 1, Self.rates), Self.measurement(calibration, batch: 16, Self.rates),
+            memoryBandwidth: 50e9)
         for (value, expected) in [
             (found.coordinator.memoryBandwidth, 44e9), (found.coordinator.multiplyAddsPerSecond, 267e9),
             (found.worker.memoryBandwidth, 11e9), (found.worker.multiplyAddsPerSecond, 35e9),
@@ -41,6 +42,21 @@ import Testing
         ] {
             #expect(abs(value / expected - 1) < 1e-6, "\(value) for \(expected)")
         }
+    }
+
+    @Test("where phases alone would give a rate that no memory has, it is the memory's")
+    func bound() throws {
+        let calibration = try Self.calibration()
+        let small = try Self.measurement(calibration, batch: 1, Self.rates)
+        let large = try calibration.prediction(batch: 16, Self.rates)
+        let found = try calibration.rates(
+            small,
+            .init(
+                batch: 16, coordinatorSeconds: large.coordinatorSeconds, workerSeconds: 100 * large.workerSeconds,
+                waySeconds: large.networkSeconds, stepSeconds: large.stepSeconds),
+            memoryBandwidth: 50e9)
+        #expect(abs(found.worker.memoryBandwidth / 50e9 - 1) < 1e-6)
+        #expect(found.worker.multiplyAddsPerSecond < 35e9)
     }
 
     @Test("the report tells what was fitted from what was predicted, and how far that is off")

@@ -69,6 +69,9 @@ package struct ClusterStatus: Sendable, Hashable, Codable {
         /// How the last request ended, such as "rebalance: done"; nil before the first.
         package var last: String?
 
+        /// Whether something changes, or is about to.
+        var isUnderWay: Bool { !queue.isEmpty || !["idle", "failed"].contains(phase) }
+
         package init(
             phase: String, request: String?, doneBytes: Int, totalBytes: Int, queue: [String], last: String?
         ) {

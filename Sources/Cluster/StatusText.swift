@@ -50,10 +50,11 @@ package struct StatusText {
     private var gaps: [String] {
         var lines: [String] = []
         if status.missingSlots > 0 {
+            let remedy = status.migration.isUnderWay ? "being loaded" : "add a worker"
             lines.append(
                 """
                 MISSING: nobody holds \(Amount.count(status.missingSlots, "slot")), for \
-                \(Amount.seconds(status.missingSeconds)): add a worker
+                \(Amount.seconds(status.missingSeconds)): \(remedy)
                 """)
         }
         for worker in status.workers {

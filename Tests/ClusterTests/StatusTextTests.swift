@@ -32,12 +32,19 @@ import Testing
         #expect(lines.count == 8 && !lines.contains { $0.hasPrefix("worker-1") })
     }
 
-    @Test("missing slots are shown, with what to do")
-    func missing() {
+    @Test(
+        "missing slots are shown, with what to do unless it is being done",
+        arguments: [
+            ("idle", [], "add a worker"), ("failed", [], "add a worker"), ("idle", ["repair"], "being loaded"),
+            ("filling", [], "being loaded"), ("planning", [], "being loaded"),
+        ])
+    func missing(phase: String, queue: [String], remedy: String) {
         var status = FakeCluster.sample
         status.missingSlots = 3
         status.missingSeconds = 12
-        #expect(StatusText(status).lines().contains("MISSING: nobody holds 3 slots, for 12.0 s: add a worker"))
+        status.migration.phase = phase
+        status.migration.queue = queue
+        #expect(StatusText(status).lines().contains("MISSING: nobody holds 3 slots, for 12.0 s: \(remedy)"))
     }
 
     @Test("lines are cut at the width and the height, never wrapped")

@@ -39,7 +39,7 @@ package struct DecodeRun {
 
     /// The same run on several engines by turns, with the read bandwidth around each turn: a shared machine changes
     /// from second to second, and what is held against each other should see the same of it. One sequence comes before
-    /// and is not counted: memory is mapped page by page when it is first met.
+    /// and is not counted: memory is mapped page by page when it is first met, and a prompt meets nearly all experts.
     /// - Parameters:
     ///   - runs: how often, each with other prompts.
     ///   - bandwidth: measures it, in bytes per second.
@@ -48,7 +48,8 @@ package struct DecodeRun {
     package func measure(
         byTurns engines: [Engine], vocabularySize: Int, bytes: StepBytes, runs: Int, bandwidth: () -> Double
     ) throws -> [DecodeOutcome] {
-        let warmUp = DecodeRun(batch: 1, promptLength: promptLength, isInvented: isInvented, stepCount: 1)
+        let warmUp = DecodeRun(
+            batch: 1, promptLength: isInvented ? min(promptLength, Self.warmUpTokens) : promptLength, stepCount: 1)
         for engine in engines { _ = try warmUp.stepSeconds(engine, vocabularySize: vocabularySize, seed: runs) }
         var outcomes = engines.map { _ in DecodeOutcome() }
         for seed in 0..<runs {
@@ -89,4 +90,6 @@ package struct DecodeRun {
     }
 
     private static let stepsPerTurn = 4
+    /// Enough to meet nearly all of 256 experts, of which each token meets eight.
+    private static let warmUpTokens = 512
 }

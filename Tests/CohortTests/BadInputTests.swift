@@ -172,6 +172,15 @@ import Testing
         }
     }
 
+    @Test("kernels of an instruction set that there is not; those that there are get named")
+    func kernelSet() async throws {
+        try await Scene.play { scene in
+            try await expect(
+                scene, ["bench", "kernels", "--kernel-set", "mmx"], status: 64, "--kernel-set", "'mmx'", "scalar",
+                lines: 3)
+        }
+    }
+
     @Test("measurements over more positions than the model takes")
     func positions() async throws {
         try await Scene.play { scene in

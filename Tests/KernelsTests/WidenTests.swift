@@ -49,6 +49,35 @@ import Testing
         }
     }
 
+    @Test(
+        "so it does where it stands alone among usual ones, with few rows of input and with many",
+        arguments: [0, 1, 14, 15, 16, 31], [1, 12])
+    func everyCodeAlone(column: Int, inputRows: Int) {
+        // One code in each four matrix rows, and the input is 1 at its column.
+        let (codes, columns, one) = (256, 32, UInt8(0x38))
+        var weights = [UInt8](repeating: one, count: codes * 4 * columns)
+        var expected: [Float] = []
+        for code in 0..<codes {
+            weights[code * 4 * columns + column] = UInt8(code)
+            expected += [Float(StoredNumbers.value(.f8e4m3, bits: UInt32(code))) + 0, 1, 1, 1]
+        }
+        let memory = (weights: GuardedMemory(weights), scales: GuardedMemory([Float(1)]))
+        let matrix = WeightMatrix(
+            dtype: .f8e4m3, rows: codes * 4, columns: columns, weights: memory.weights.bytes,
+            scales: BlockScales(values: memory.scales.floats, stride: 1, blockRows: codes * 4, blockColumns: columns),
+            owner: RandomMatrix.Owner(weights: memory.weights, scales: memory.scales))
+        var input = [Float](repeating: 0, count: inputRows * columns)
+        for row in 0..<inputRows { input[row * columns + column] = 1 }
+        let rows = RandomActivations(input, bf16: true, rows: inputRows, columns: columns, stride: columns)
+        for kernels in KernelSet.available() {
+            let values = kernels.product(rows, by: matrix).values
+            for row in 0..<inputRows {
+                let output = Array(values[row * codes * 4..<(row + 1) * codes * 4])
+                #expect(firstDifference(output, expected) == nil, "\(kernels.name), input row \(row)")
+            }
+        }
+    }
+
     @Test("bf16 narrows to nearest even, widens exactly, and NaN stays NaN")
     func bf16RoundTrip() {
         var numbers = RandomNumbers(seed: 5)

@@ -1,6 +1,9 @@
 // Pairs of bf16, 32 in a vector, for instruction sets without a dot product of them.
 #pragma once
 
+typedef int8_t i8x64 __attribute__((vector_size(64)));
+typedef int16_t i16x32 __attribute__((vector_size(64)));
+
 // sum + the products of the odd, then of the even elements of each pair. The caller has subnormals flushed.
 INLINE lanes pairs_dot(lanes sum, lanes weights, lanes inputs) {
     u32x16 w = (u32x16)weights, x = (u32x16)inputs;
@@ -8,16 +11,7 @@ INLINE lanes pairs_dot(lanes sum, lanes weights, lanes inputs) {
     return lanes_fma((lanes)(w << 16), (lanes)(x << 16), sum);
 }
 
-// 32 E4M3 codes as pairs of bf16, which holds each of them exactly.
-INLINE lanes pairs_f8(const void *at) {
-    i16x16 codes;
-    __builtin_memcpy(&codes, at, sizeof codes);
-    u32x16 odd = (u32x16)lanes_f8_words(codes >> 8);
-    u32x16 even = (u32x16)lanes_f8_words((codes << 8) >> 8);
-    return (lanes)((odd & 0xffff0000u) | (even >> 16));
-}
-
-// 32 INT4 codes likewise.
+// 32 INT4 codes as pairs of bf16, which holds each of them exactly.
 INLINE lanes pairs_i4(const void *at) {
     i8x16 bytes;
     __builtin_memcpy(&bytes, at, sizeof bytes);
@@ -27,15 +21,62 @@ INLINE lanes pairs_i4(const void *at) {
     return (lanes)((odd & 0xffff0000u) | (even >> 16));
 }
 
+// Of two vectors' quarters (a, b, c, d) and (e, f, g, h): (a, c, e, g) and (b, d, f, h).
+INLINE void part_quarters(lanes v, lanes w, lanes *first, lanes *second) {
+    *first = __builtin_shufflevector(v, w, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    *second = __builtin_shufflevector(v, w, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+}
+
+// 32 FP8 codes of four rows: the first 16 of each row, then the others.
+INLINE void strip_of_f8(const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
+    f32x8 r[4];
+    for (int i = 0; i < 4; i++) __builtin_memcpy(&r[i], rows[i] + offset, sizeof r[i]);
+    lanes a = __builtin_shufflevector(r[0], r[1], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    lanes b = __builtin_shufflevector(r[2], r[3], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    part_quarters(a, b, &strip[0], &strip[1]);
+}
+
+// Whether any of 64 codes is 0, subnormal or NaN: then twice the code, which has no sign, and 2 is at most 16. Here
+// all is 128 less: every instruction set compares signed bytes.
+INLINE bool has_special_f8(i8x64 codes) { return __builtin_reduce_or((i8x64)(codes + codes - 126 < -111)) != 0; }
+
+// The bf16 of codes that are not special. Their magnitude stands in bits 4 to 10, as its own does, the sign in bit 15;
+// the exponents' biases differ by 120.
+INLINE i16x32 words_of_f8(i16x32 moved) { return (moved & (int16_t)0x87f0) + 0x3c00; }
+
+// 16 codes of four rows as pairs of bf16: the first 8 of each row, then the others.
+INLINE void steps_of_usual_f8(i16x32 codes, lanes *first, lanes *second) {
+    i16x32 even = words_of_f8((codes << 8) >> 4), odd = words_of_f8(codes >> 4);
+    *first = (lanes)__builtin_shufflevector(even, odd, 0, 32, 1, 33, 2, 34, 3, 35, 8, 40, 9, 41, 10, 42, 11, 43,  //
+                                            16, 48, 17, 49, 18, 50, 19, 51, 24, 56, 25, 57, 26, 58, 27, 59);
+    *second = (lanes)__builtin_shufflevector(even, odd, 4, 36, 5, 37, 6, 38, 7, 39, 12, 44, 13, 45, 14, 46, 15, 47,  //
+                                             20, 52, 21, 53, 22, 54, 23, 55, 28, 60, 29, 61, 30, 62, 31, 63);
+}
+
+// 32 codes as pairs of bf16, which holds each of them exactly.
+INLINE lanes pairs_f8(i16x16 codes) {
+    u32x16 odd = (u32x16)lanes_f8_words(codes >> 8), even = (u32x16)lanes_f8_words((codes << 8) >> 8);
+    return (lanes)((odd & 0xffff0000u) | (even >> 16));
+}
+
+// As steps_of_usual_f8. Scales make use of the large numbers: of a thousand weights hardly one is special.
+INLINE void steps_of_f8(lanes codes, lanes *first, lanes *second) {
+    if (__builtin_expect(!has_special_f8((i8x64)codes), true))
+        return steps_of_usual_f8((i16x32)codes, first, second);
+    f32x8 low = __builtin_shufflevector(codes, codes, 0, 1, 2, 3, 4, 5, 6, 7);
+    f32x8 high = __builtin_shufflevector(codes, codes, 8, 9, 10, 11, 12, 13, 14, 15);
+    part_quarters(pairs_f8((i16x16)low), pairs_f8((i16x16)high), first, second);
+}
+
 // 32 codes of four rows.
 INLINE void strip_of_codes(uint32_t dtype, const uint8_t *const rows[4], size_t offset, lanes strip[4]) {
-    for (int r = 0; r < 4; r++)
-        strip[r] = dtype == COHORT_I4 ? pairs_i4(rows[r] + offset) : pairs_f8(rows[r] + offset);
+    if (dtype != COHORT_I4) return strip_of_f8(rows, offset, strip);
+    for (int r = 0; r < 4; r++) strip[r] = pairs_i4(rows[r] + offset);
     turn_quarters(strip);
 }
 
 INLINE void steps_of_codes(uint32_t dtype, const lanes strip[4], uint32_t half, lanes *first, lanes *second) {
-    (void)dtype;
+    if (dtype != COHORT_I4) return steps_of_f8(strip[half], first, second);
     *first = strip[2 * half];
     *second = strip[2 * half + 1];
 }

@@ -9,9 +9,9 @@
 // The sums of a tile must fit the registers.
 enum {
     PANEL_TILE_QUADS = 4, PANEL_TILE_INPUTS = 4,  // products: quads of matrix rows, and input rows
-    FEW_TILE_QUADS = 2, FEW_TILE_INPUTS = 4,
+    FEW_TILE_QUADS = 2, FEW_TILE_INPUTS = 8, FEW_TILE_INPUTS_BF16 = 8,
     WORD_ROWS = 6, WORD_VECTORS = 4,              // attention: queries and vectors of a panel
 };
 
 // Up to here widening weights anew for each tile beats a panel.
-enum { FEW_INPUTS = 8, FEW_INPUTS_SCALED = 4 };
+enum { FEW_INPUTS = 8, FEW_INPUTS_SCALED = 8 };

@@ -8,7 +8,7 @@
 // The sums of a tile must fit the registers.
 enum {
     PANEL_TILE_QUADS = 1, PANEL_TILE_INPUTS = 4,  // products: quads of matrix rows, and input rows
-    FEW_TILE_QUADS = 1, FEW_TILE_INPUTS = 4,
+    FEW_TILE_QUADS = 1, FEW_TILE_INPUTS = 4, FEW_TILE_INPUTS_BF16 = 4,
     WORD_ROWS = 3, WORD_VECTORS = 2,              // attention: queries and vectors of a panel
 };
 

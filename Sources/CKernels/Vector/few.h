@@ -3,6 +3,11 @@
 
 #include "tile.h"
 
+// Input rows of a tile. BF16 is split into halves, which take registers as well.
+INLINE uint32_t few_tile_inputs(enum order order, uint32_t dtype) {
+    return order == ORDER_PAIRS && dtype == COHORT_BF16 ? FEW_TILE_INPUTS_BF16 : FEW_TILE_INPUTS;
+}
+
 // Bytes in flight: what a core reads in 600 ns.
 enum { FETCHED_AHEAD = 12288 };
 
@@ -86,13 +91,13 @@ INLINE void multiply_groups(enum order order, uint32_t dtype, bool usual, const 
     for (uint32_t n = 0; n < row_count; n += quads * QUAD) {
         struct group group = group_at(quads, matrix, first + n, row_count - n, end);
         for (uint32_t t = 0, count; t < input->count; t += count) {
-            count = tile_inputs(input->count - t, FEW_TILE_INPUTS);
+            count = tile_inputs(input->count - t, few_tile_inputs(order, dtype));
             const uint8_t *at = input_row(order, input, t);
             float *to = output + t * output_stride + n;
             switch (count) {
 #define CASE(n)                                                                                          \
     case n:                                                                                              \
-        if (n > FEW_TILE_INPUTS) break;                                                                  \
+        if (n > few_tile_inputs(order, dtype)) break;                                                    \
         multiply_tile(order, dtype, usual, quads, n, matrix, &group, at, stride, to, output_stride);      \
         break;
                 CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)

@@ -2,13 +2,14 @@
 
 #define COHORT_TABLE neon
 #define COHORT_PAIRS "pairs.h"
+#define COHORT_LOOKUP "../NEON/lookup.h"
 #define COHORT_CODES "codes.h"
 #define COHORT_MODE "../NEON/mode.h"
 
 // The sums of a tile must fit the registers.
 enum {
     PANEL_TILE_QUADS = 1, PANEL_TILE_INPUTS = 4,  // products: quads of matrix rows, and input rows
-    FEW_TILE_QUADS = 1, FEW_TILE_INPUTS = 4, FEW_TILE_INPUTS_BF16 = 4,
+    FEW_TILE_QUADS = 1, FEW_TILE_INPUTS = 4, FEW_TILE_INPUTS_BF16 = 4, FEW_TILE_INPUTS_I4 = 4,
     WORD_ROWS = 3, WORD_VECTORS = 2,              // attention: queries and vectors of a panel
 };
 

@@ -3,9 +3,10 @@
 
 #include "tile.h"
 
-// Input rows of a tile. BF16 is split into halves, which take registers as well.
+// Input rows of a tile. What pairs of bf16 are made of takes registers as well.
 INLINE uint32_t few_tile_inputs(enum order order, uint32_t dtype) {
-    return order == ORDER_PAIRS && dtype == COHORT_BF16 ? FEW_TILE_INPUTS_BF16 : FEW_TILE_INPUTS;
+    if (order != ORDER_PAIRS) return FEW_TILE_INPUTS;
+    return dtype == COHORT_BF16 ? FEW_TILE_INPUTS_BF16 : dtype == COHORT_I4 ? FEW_TILE_INPUTS_I4 : FEW_TILE_INPUTS;
 }
 
 // Bytes in flight: what a core reads in 600 ns.

@@ -1,6 +1,7 @@
 // Sixteen f32 lanes as one vector; the compiler maps it to 1, 2 or 4 registers of the table's instruction set.
 // A table's target.h says COHORT_TABLE (its name), COHORT_TARGET (its features), COHORT_PAIRS, COHORT_CODES and
-// COHORT_MODE (its ways with pairs of bf16, with INT8 and with subnormals) and the sizes of its tiles.
+// COHORT_MODE (its ways with pairs of bf16, with INT8 and with subnormals), COHORT_LOOKUP where its pairs take one, and
+// the sizes of its tiles.
 #pragma once
 
 #include <stddef.h>

@@ -55,7 +55,8 @@ INLINE lanes pairs_f8(i16x16 codes) {
     return (lanes)((odd & 0xffff0000u) | (even >> 16));
 }
 
-// As steps_of_usual_f8. Scales make use of the large numbers: of a thousand weights hardly one is special.
+// As steps_of_usual_f8. Scales make the largest of a block of weights 448: where that is four standard deviations, one
+// in 9,000 is special.
 INLINE void steps_of_f8(lanes codes, lanes *first, lanes *second) {
     if (__builtin_expect(!has_special_f8((i8x64)codes), true))
         return steps_of_usual_f8((i16x32)codes, first, second);

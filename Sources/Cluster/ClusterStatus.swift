@@ -70,7 +70,7 @@ package struct ClusterStatus: Sendable, Hashable, Codable {
         package var last: String?
 
         /// Whether something changes, or is about to.
-        var isUnderWay: Bool { !queue.isEmpty || !["idle", "failed"].contains(phase) }
+        package var isUnderWay: Bool { !queue.isEmpty || !["idle", "failed"].contains(phase) }
 
         package init(
             phase: String, request: String?, doneBytes: Int, totalBytes: Int, queue: [String], last: String?

@@ -114,9 +114,8 @@ final class ClusterTrial {
         let awaits = name == .scaleOut
         let span = run.run(seconds: seconds) {
             let status = self.remote.desk.status
-            let isUnderWay = status.migration.phase != "idle" && status.migration.phase != "failed"
             let hasBegun = !awaits || status.totals.switches > switches || status.migration.last != settled
-            return .now < end && (isUnderWay || !hasBegun || !status.migration.queue.isEmpty)
+            return .now < end && (status.migration.isUnderWay || !hasBegun)
         }
         let status = remote.desk.status
         let serving = status.workers.indices.filter { status.workers[$0].slots > 0 }

@@ -196,9 +196,7 @@ final class SimulatedWorld {
     /// Whether nothing is under way, and everybody holds what the coordinator believes.
     private var isAtRest: Bool {
         let (status, placement) = (experts.desk.status, experts.desk.placement)
-        guard ["idle", "failed"].contains(status.migration.phase), status.migration.queue.isEmpty,
-            status.missingSlots == 0
-        else { return false }
+        guard !status.migration.isUnderWay, status.missingSlots == 0 else { return false }
         return workers.filter { $0.state == .alive }.allSatisfy { worker in
             guard let index = status.workers.firstIndex(where: { $0.name == worker.name }) else { return false }
             return worker.isIdle && worker.slots == Set(placement.slots(of: index))

@@ -1,3 +1,4 @@
+// Bytes out of a table of 16, with VPSHUFB.
 #pragma once
 
 #include <immintrin.h>

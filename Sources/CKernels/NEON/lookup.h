@@ -1,3 +1,4 @@
+// Bytes out of a table of 16, with TBL.
 #pragma once
 
 #include <arm_neon.h>

@@ -108,7 +108,9 @@ INLINE void multiply_groups(enum order order, uint32_t dtype, bool usual, const 
         }
     }
 }
-_Static_assert(FEW_TILE_INPUTS <= MOST_INPUTS, "every count of inputs has its case");
+_Static_assert(FEW_TILE_INPUTS <= MOST_INPUTS && FEW_TILE_INPUTS_BF16 <= MOST_INPUTS &&
+                   FEW_TILE_INPUTS_I4 <= MOST_INPUTS,
+               "every count of inputs has its case");
 
 // Whether runs have a fixed length, and quads, but for INT8 by INT8, one scale.
 INLINE bool is_usual(enum order order, const cohort_matrix *matrix, uint32_t first) {

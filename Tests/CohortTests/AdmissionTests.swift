@@ -118,7 +118,7 @@ import Testing
             let local = try await scene.run(worker + ["--connect-timeout", "1", "--local", "--quiet"])
             #expect(local.status == 69 && local.error.isEmpty, "a coordinator's own worker: \(local)")
             let coordinator = try cluster.startCoordinator(Self.model, Self.prompt)
-            let first = try cluster.startWorker("worker-1")
+            let first = try cluster.startWorker("worker-1", ["--connect-timeout", "5"])
             try await expectEnd(coordinator, status: 69, "worker-2 (it has not connected)")
             #expect(try await first.end().status == 69)
         }

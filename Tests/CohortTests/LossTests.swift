@@ -20,12 +20,13 @@ import Testing
         return (coordinator, cluster, workers)
     }
 
-    /// What the long generation gives when nothing happens to it.
-    private func undisturbed(_ scene: Scene) async throws -> Data {
-        let outcome = try await scene.start(["generate", Self.model, "--local", "0"] + Self.long).end(
-            within: .seconds(60))
-        #expect(outcome.status == 0, "\(outcome)")
-        return outcome.output
+    /// What the long generation gives when nothing happens to it; made once for all tests.
+    private static let undisturbed = Task {
+        try await Scene.play { scene in
+            let outcome = try await scene.run(["generate", model, "--local", "0"] + long)
+            guard outcome.status == 0 else { throw NotInTime(description: "undisturbed: \(outcome)") }
+            return outcome.output
+        }
     }
 
     @Test(
@@ -33,7 +34,7 @@ import Testing
         arguments: [SIGKILL, SIGTERM, SIGSTOP])
     func lostWorker(_ signal: Int32) async throws {
         try await Scene.play { scene in
-            let expected = try await undisturbed(scene)
+            let expected = try await Self.undisturbed.value
             let (coordinator, _, workers) = try await generation(scene, 3)
             workers[1].signal(signal)
             let outcome = try await coordinator.end(within: .seconds(60))
@@ -47,7 +48,7 @@ import Testing
     @Test("a local worker that is killed costs the request nothing, and leaves nobody behind")
     func lostLocalWorker() async throws {
         try await Scene.play { scene in
-            let expected = try await undisturbed(scene)
+            let expected = try await Self.undisturbed.value
             let coordinator = try scene.start(["generate", Self.model, "--local", "4"] + Self.long)
             try await coordinator.putsOut()
             let workers = scene.processes.filter { $0 != coordinator.identifier }
@@ -102,7 +103,7 @@ import Testing
     @Test("a worker that was stopped for a while and goes on joins again under its name, without a restart")
     func stoppedForAWhile() async throws {
         try await Scene.play { scene in
-            let expected = try await undisturbed(scene)
+            let expected = try await Self.undisturbed.value
             let (coordinator, _, workers) = try await generation(scene, 3)
             workers[1].signal(SIGSTOP)
             try await coordinator.says("worker lost")
@@ -117,7 +118,7 @@ import Testing
     @Test("a worker that is cut off from the network costs the request nothing")
     func cutOff() async throws {
         try await Scene.play { scene in
-            let expected = try await undisturbed(scene)
+            let expected = try await Self.undisturbed.value
             let logs = scene.path("logs")
             let run = try await scene.run(
                 program: "/usr/bin/env",

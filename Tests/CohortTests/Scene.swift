@@ -6,10 +6,10 @@ final class Scene: Sendable {
     /// Stands in the environment of everything that is started here, and so in that of its children.
     private let marker = "COHORT_TEST_SCENE=\(UUID().uuidString)"
 
-    static func play(_ body: (Scene) async throws -> Void) async throws {
+    static func play<Result>(_ body: (Scene) async throws -> Result) async throws -> Result {
         let scene = try Scene()
         defer { scene.clear() }
-        try await body(scene)
+        return try await body(scene)
     }
 
     private init() throws {

@@ -3,7 +3,7 @@ internal import CKernels
 /// The processors that the system lets this process run on.
 package enum Processors {
     /// More than any machine has.
-    private static let most = 8192
+    static let most = 8192
 
     /// Their numbers, ascending; never empty.
     package static func allowed() -> [Int] {
@@ -13,14 +13,15 @@ package enum Processors {
         return numbers.isEmpty ? [0] : numbers.map(Int.init)
     }
 
-    /// Deals processors to processes that share a machine, as evenly as can be, the last first: the coordinator's own
-    /// thread is on the first, sends to the last of the workers, and has to make room there for it.
-    /// The system by itself lets two of them share a processor while another idles, for as long as a layer takes.
+    /// Deals cores to processes that share a machine, as evenly as can be, the last first: the coordinator's own thread
+    /// is on the first, sends to the last of the workers, and has to make room there for it. Cores of one node stay
+    /// together. The system by itself lets two processes share a core while another idles, for as long as a layer
+    /// takes.
     /// - Returns: [count], each not empty.
-    package static func dealt(_ processors: [Int], to count: Int) -> [[Int]] {
-        let size = max(1, processors.count / count)
+    package static func dealt(_ cores: [Topology.Core], to count: Int) -> [[Topology.Core]] {
+        let size = max(1, cores.count / count)
         return (0..<count).map { index in
-            (0..<size).map { processors[processors.count - 1 - (index * size + $0) % processors.count] }.sorted()
+            (0..<size).map { cores[cores.count - 1 - (index * size + $0) % cores.count] }.reversed()
         }
     }
 

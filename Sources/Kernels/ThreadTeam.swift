@@ -2,26 +2,34 @@ internal import Foundation
 internal import Synchronization
 
 /// Threads that share out loops. The caller of `forEach` is thread 0 and works too. A team that has as many threads as
-/// the process has processors pins all but the caller. One loop at a time: nested use, and use from two threads at
-/// once, are bugs and stop the program.
+/// the process has cores, or processors, pins all but the caller. One loop at a time: nested use, and use from two
+/// threads at once, are bugs and stop the program.
 package final class ThreadTeam: Sendable {
     /// Threads at work in a loop, the caller's included.
     package let threads: Int
     private let board: LoopBoard
     private let workers: [WorkerThread]
-    /// Of the process, where the team fills them; else nobody is pinned.
-    private let processors: [Int]?
+    /// [threads] processors that each is kept on, where the team fills the machine; else nobody is pinned.
+    private let places: [[Int]]?
 
     package init(threads: Int) {
         precondition(threads > 0, "a team has at least its caller")
         self.threads = threads
         let board = LoopBoard(threads: threads)
         self.board = board
-        let allowed = Processors.allowed()
-        // Pinned threads of two teams would share one processor while another idles: pin only what fills the machine.
-        let processors = threads > 1 && threads == allowed.count ? allowed : nil
-        self.processors = processors
-        workers = (1..<max(threads, 1)).map { WorkerThread($0, board: board, processor: processors?[$0]) }
+        let places = threads > 1 ? Self.places(of: threads) : nil
+        self.places = places
+        workers = (1..<max(threads, 1)).map { WorkerThread($0, board: board, processors: places?[$0]) }
+    }
+
+    /// Pinned threads of two teams would share one processor while another idles: pin only what fills the machine.
+    private static func places(of threads: Int) -> [[Int]]? {
+        let topology = Topology()
+        switch threads {
+        case topology.cores.count: return topology.cores.map(\.processors)
+        case topology.processors.count: return topology.processors.map { [$0] }
+        default: return nil
+        }
     }
 
     deinit {
@@ -29,13 +37,13 @@ package final class ThreadTeam: Sendable {
         for worker in workers { worker.join() }
     }
 
-    /// Keeps the caller of loops on the processor that the team's other threads leave free while `body` runs: where the
+    /// Keeps the caller of loops on the core that the team's other threads leave free while `body` runs: where the
     /// system lets it share one with them, every loop takes twice its time. What may start a thread in `body`, be it
     /// one of a system's pool, is to do so in `withFreeCaller`.
     package func withPinnedCaller<Result>(_ body: () throws -> Result) rethrows -> Result {
-        guard let processors else { return try body() }
-        Processors.keepCaller(on: processors[..<1])
-        defer { Processors.keepCaller(on: processors) }
+        guard let places else { return try body() }
+        Processors.keepCaller(on: places[0])
+        defer { Processors.keepCaller(on: Array(places.joined())) }
         return try body()
     }
 
@@ -43,9 +51,9 @@ package final class ThreadTeam: Sendable {
     /// may run from the one that starts them, and those that a pinned caller started would share its processor with it
     /// for ever.
     package func withFreeCaller<Result>(_ body: () throws -> Result) rethrows -> Result {
-        guard let processors else { return try body() }
+        guard let places else { return try body() }
         let own = Processors.allowed()
-        Processors.keepCaller(on: processors)
+        Processors.keepCaller(on: Array(places.joined()))
         defer { Processors.keepCaller(on: own) }
         return try body()
     }

@@ -4,10 +4,12 @@ internal import Foundation
 final class WorkerThread: Sendable {
     private let thread: pthread_t
 
-    /// Serves `board` until it closes, on one processor if one is given.
-    /// - Parameter number: among the team's threads.
-    init(_ number: Int, board: LoopBoard, processor: Int?) {
-        let start = Unmanaged.passRetained(Start(number: number, board: board, processor: processor))
+    /// Serves `board` until it closes.
+    /// - Parameters:
+    ///   - number: among the team's threads.
+    ///   - processors: those to stay on; nil: any.
+    init(_ number: Int, board: LoopBoard, processors: [Int]?) {
+        let start = Unmanaged.passRetained(Start(number: number, board: board, processors: processors))
         var thread = pthread_t()
         let status = pthread_create(&thread, nil, { WorkerThread.main($0) }, start.toOpaque())
         precondition(status == 0, "no thread could be started: error \(status)")
@@ -21,7 +23,7 @@ final class WorkerThread: Sendable {
     private static func main(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
         guard let argument else { return nil }
         let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        if let processor = start.processor { Processors.keepCaller(on: [processor]) }
+        if let processors = start.processors { Processors.keepCaller(on: processors) }
         start.board.serve(start.number)
         return nil
     }
@@ -29,12 +31,12 @@ final class WorkerThread: Sendable {
     private final class Start {
         let number: Int
         let board: LoopBoard
-        let processor: Int?
+        let processors: [Int]?
 
-        init(number: Int, board: LoopBoard, processor: Int?) {
+        init(number: Int, board: LoopBoard, processors: [Int]?) {
             self.number = number
             self.board = board
-            self.processor = processor
+            self.processors = processors
         }
     }
 }

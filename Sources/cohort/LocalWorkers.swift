@@ -10,7 +10,7 @@ final class LocalWorkers {
     private let secret: String
     private let memoryBytes: Int
     /// Each process's part of the machine, one after the other.
-    private let processors: [[Int]]
+    private let cores: [[Topology.Core]]
     private var startCount = 0
 
     /// - Parameters:
@@ -20,21 +20,22 @@ final class LocalWorkers {
     init(names: [String], address: String, secret: String, memoryBytes: Int) throws {
         self.address = address
         self.secret = secret
-        processors = Processors.dealt(Processors.allowed(), to: names.count)
+        cores = Processors.dealt(Topology().cores, to: names.count)
         self.memoryBytes = memoryBytes
         for name in names { try start(name) }
     }
 
     /// Starts one more.
     func start(_ name: String) throws {
-        let own = processors[startCount % processors.count]
+        let own = cores[startCount % cores.count]
         startCount += 1
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = [
             "worker", "--coordinator", address, "--secret-file", "/dev/stdin", "--name", name,
-            "--threads", "\(own.count)", "--processors", own.map(String.init).joined(separator: ","), "--memory",
-            "\(memoryBytes)", "--quiet", "--local",
+            "--threads", "\(own.count)", "--processors",
+            own.flatMap(\.processors).map(String.init).joined(separator: ","),
+            "--memory", "\(memoryBytes)", "--quiet", "--local",
             "--connect-timeout", "\(Self.connectTimeoutSeconds)",
         ]
         // A service manager listens to the coordinator alone.

@@ -2,7 +2,11 @@
 #include "CThreads.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { SETS = 8 };  // of 1024 processors each: more than Linux supports
 
@@ -20,4 +24,23 @@ int cohort_keep_caller(const uint32_t *processors, size_t count) {
     CPU_ZERO_S(sizeof sets, sets);
     for (size_t i = 0; i < count; i++) CPU_SET_S(processors[i], sizeof sets, sets);
     return sched_setaffinity(0, sizeof sets, sets) == 0 ? 0 : errno;
+}
+
+// Of the caller: MPOL_DEFAULT or what somebody chose; -1 if the system does not tell.
+static int page_policy(void) {
+    int mode = -1;
+    return syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0) == 0 ? mode : -1;
+}
+
+void cohort_interleave_pages(const uint32_t *nodes, size_t count) {
+    enum { NODES = 1024, WORD = sizeof(unsigned long) * CHAR_BIT };  // as many as Linux supports
+    unsigned long mask[NODES / WORD] = {0};
+    for (size_t i = 0; i < count; i++)
+        if (nodes[i] < NODES) mask[nodes[i] / WORD] |= 1ul << nodes[i] % WORD;
+    // The system takes the number of bits for one more than there are.
+    if (page_policy() == MPOL_DEFAULT) syscall(SYS_set_mempolicy, MPOL_INTERLEAVE, mask, NODES + 1);
+}
+
+void cohort_stop_interleaving_pages(void) {
+    if (page_policy() == MPOL_INTERLEAVE) syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 }

@@ -28,8 +28,17 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: "This host's path to the checkpoint. Default: the coordinator's path.")
     var model: String?
 
-    @Option(help: "Bytes that experts may take, such as 240000000000 or 240GB. Default: the machine's memory.")
+    @Option(
+        help:
+            "Bytes that experts may take, such as 240000000000 or 240GB. Default: the machine's memory, or the node's.")
     var memory: MemorySize?
+
+    @Option(
+        help: """
+            Use the cores and the memory of this NUMA node alone. A host with several is fastest with one worker for \
+            each. Default: all nodes, and memory from each by turns.
+            """)
+    var numaNode: Int?
 
     @Option(help: "Cores to use. Default: all.")
     var threads: Int?
@@ -57,6 +66,13 @@ struct WorkerCommand: ParsableCommand {
             throw ValidationError("--name has \(name.utf8.count) bytes: give 1 to \(WireLimit.nameBytes)")
         }
         if let threads, !(1...1024 ~= threads) { throw ValidationError("--threads is \(threads): give 1 to 1024") }
+        if let numaNode {
+            let nodes = Topology().nodes
+            guard nodes.contains(numaNode) else {
+                let known = nodes.map(String.init).joined(separator: ", ")
+                throw ValidationError("--numa-node is \(numaNode): this process may run on these nodes: \(known)")
+            }
+        }
         guard 1...Self.longestTimeout ~= connectTimeout else {
             throw ValidationError("--connect-timeout is \(connectTimeout): give 1 to \(Self.longestTimeout) seconds")
         }
@@ -64,10 +80,13 @@ struct WorkerCommand: ParsableCommand {
 
     func run() throws {
         let (host, port) = try address()
-        if let processors { Processors.keepCaller(on: processors.values) }
+        if let own = processors?.values ?? numaNode.map({ Topology().processors(of: $0) }) {
+            Machine.keepProcess(on: own)
+        }
+        let nodeMemory = numaNode.flatMap { Topology.memoryBytes(of: $0) }
         let options = WorkerService.Options(
             name: name ?? Machine.hostName, host: host, port: port, modelPath: model,
-            memoryBytes: memory?.byteCount ?? Machine.memoryBytes, threads: threads ?? Machine.coreCount,
+            memoryBytes: memory?.byteCount ?? nodeMemory ?? Machine.memoryBytes, threads: threads ?? Machine.coreCount,
             patience: .seconds(connectTimeout), rejoins: rejoin ? .always : local ? .never : .afterLoss)
         let secret = try ClusterSecret(file: secretFile)
         let logger = Logger.standardError(quiet ? .warning : .info, label: "cohort.worker")

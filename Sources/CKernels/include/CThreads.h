@@ -11,6 +11,11 @@ size_t cohort_allowed_processors(uint32_t *numbers, size_t capacity);
 // Keeps the calling thread, and those that it starts, on some processors. Returns 0 or an error number.
 int cohort_keep_caller(const uint32_t *processors, size_t count);
 
+// Has pages that the caller, or a thread that it starts from now on, is the first to touch come from each of some NUMA
+// nodes by turns, instead of from the node of the thread's processor; and back. Other choices (numactl) stay.
+void cohort_interleave_pages(const uint32_t *nodes, size_t count);
+void cohort_stop_interleaving_pages(void);
+
 // Tells the processor that this thread spins.
 static inline void cohort_pause(void) {
 #if defined(__x86_64__)

@@ -20,7 +20,7 @@ final class LocalWorkers {
     init(names: [String], address: String, secret: String, memoryBytes: Int) throws {
         self.address = address
         self.secret = secret
-        cores = Processors.dealt(Topology().cores, to: names.count)
+        cores = Processors.dealt(Machine.cores, to: names.count)
         self.memoryBytes = memoryBytes
         for name in names { try start(name) }
     }

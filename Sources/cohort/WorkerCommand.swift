@@ -83,10 +83,11 @@ struct WorkerCommand: ParsableCommand {
         if let own = processors?.values ?? numaNode.map({ Topology().processors(of: $0) }) {
             Machine.keepProcess(on: own)
         }
-        let nodeMemory = numaNode.flatMap { Topology.memoryBytes(of: $0) }
+        let nodeMemory = numaNode.flatMap { Topology.memoryBytes(of: $0) } ?? .max
         let options = WorkerService.Options(
             name: name ?? Machine.hostName, host: host, port: port, modelPath: model,
-            memoryBytes: memory?.byteCount ?? nodeMemory ?? Machine.memoryBytes, threads: threads ?? Machine.coreCount,
+            memoryBytes: memory?.byteCount ?? min(nodeMemory, Machine.memoryBytes),
+            threads: threads ?? Machine.coreCount,
             patience: .seconds(connectTimeout), rejoins: rejoin ? .always : local ? .never : .afterLoss)
         let secret = try ClusterSecret(file: secretFile)
         let logger = Logger.standardError(quiet ? .warning : .info, label: "cohort.worker")

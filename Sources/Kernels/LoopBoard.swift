@@ -18,8 +18,8 @@ final class LoopBoard: Sendable {
 
     private let state = Atomic<UInt64>(0)
     private let next = Atomic<Int>(0)
-    /// A bit for each thread whose own run is taken.
-    private let taken = Atomic<UInt64>(0)
+    /// Whose own runs are taken.
+    private let taken: ThreadBits
     /// Of all indices; negative as long as the caller finds it out.
     private let count = Atomic<Int>(0)
     private let busy = Atomic<Bool>(false)
@@ -42,6 +42,7 @@ final class LoopBoard: Sendable {
 
     init(threads: Int) {
         self.threads = threads
+        taken = ThreadBits(count: threads)
     }
 
     /// Says what the loop after the next one begins with.
@@ -73,8 +74,8 @@ final class LoopBoard: Sendable {
         self.body = body
         self.count.store(count, ordering: .relaxed)
         let size = max(1, known / divisor)
-        ownRuns = (min(threads, known / size, UInt64.bitWidth), size)
-        taken.store(0, ordering: .relaxed)
+        ownRuns = (min(threads, known / size), size)
+        taken.clear()
         next.store(ownRuns.count * size, ordering: .relaxed)
         let number = state.load(ordering: .relaxed) / Self.number
         state.store((number &+ 1) &* Self.number | Self.open, ordering: .sequentiallyConsistent)
@@ -125,18 +126,11 @@ final class LoopBoard: Sendable {
     private func takeRuns(_ thread: Int) {
         let (known, divisor, ownRuns) = (known, divisor, ownRuns)
         let body = body
-        if takesOwnRun(of: thread, ownRuns.count) { body(Self.ownRun(of: thread, size: ownRuns.size)) }
+        if thread < ownRuns.count, taken.set(thread) { body(Self.ownRun(of: thread, size: ownRuns.size)) }
         while let run = takeRun(known, divisor) { body(run) }
-        for late in 0..<ownRuns.count where takesOwnRun(of: late, ownRuns.count) {
+        for late in 0..<ownRuns.count where taken.set(late) {
             body(Self.ownRun(of: late, size: ownRuns.size))
         }
-    }
-
-    private func takesOwnRun(of thread: Int, _ count: Int) -> Bool {
-        guard thread < count else { return false }
-        let bit: UInt64 = 1 << UInt64(thread)
-        return taken.load(ordering: .relaxed) & bit == 0
-            && taken.bitwiseOr(bit, ordering: .relaxed).oldValue & bit == 0
     }
 
     private static func ownRun(of thread: Int, size: Int) -> Range<Int> { thread * size..<(thread + 1) * size }

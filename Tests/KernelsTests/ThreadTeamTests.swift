@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test("runs cover every index once, long ones first", arguments: [1, 2, 3, 4, 9])
+    @Test("runs cover every index once, long ones first", arguments: [1, 2, 3, 4, 9, 130])
     func takesRuns(threads: Int) {
         let team = ThreadTeam(threads: threads)
         for count in 0..<300 {

@@ -35,8 +35,8 @@ struct WorkerCommand: ParsableCommand {
 
     @Option(
         help: """
-            Use the cores and the memory of this NUMA node alone. A host with several is fastest with one worker for \
-            each. Default: all nodes, and memory from each by turns.
+            Use the cores and the memory of this NUMA node alone; a host with several wants a worker for each. \
+            Default: all nodes, and memory from each by turns.
             """)
     var numaNode: Int?
 

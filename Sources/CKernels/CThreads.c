@@ -26,21 +26,15 @@ int cohort_keep_caller(const uint32_t *processors, size_t count) {
     return sched_setaffinity(0, sizeof sets, sets) == 0 ? 0 : errno;
 }
 
-// Of the caller: MPOL_DEFAULT or what somebody chose; -1 if the system does not tell.
-static int page_policy(void) {
-    int mode = -1;
-    return syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0) == 0 ? mode : -1;
-}
-
-void cohort_interleave_pages(const uint32_t *nodes, size_t count) {
+bool cohort_interleave_pages(const uint32_t *nodes, size_t count) {
     enum { NODES = 1024, WORD = sizeof(unsigned long) * CHAR_BIT };  // as many as Linux supports
     unsigned long mask[NODES / WORD] = {0};
+    int mode = MPOL_DEFAULT;
+    if (syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0) != 0 || mode != MPOL_DEFAULT) return false;
     for (size_t i = 0; i < count; i++)
         if (nodes[i] < NODES) mask[nodes[i] / WORD] |= 1ul << nodes[i] % WORD;
     // The system takes the number of bits for one more than there are.
-    if (page_policy() == MPOL_DEFAULT) syscall(SYS_set_mempolicy, MPOL_INTERLEAVE, mask, NODES + 1);
+    return syscall(SYS_set_mempolicy, MPOL_INTERLEAVE, mask, NODES + 1) == 0;
 }
 
-void cohort_stop_interleaving_pages(void) {
-    if (page_policy() == MPOL_INTERLEAVE) syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
-}
+void cohort_reset_page_policy(void) { syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0); }

@@ -35,8 +35,11 @@ package struct ControlGroup: Sendable, Equatable {
             }
         }
         self.processors = processors.min()
-        memoryBytes = memory.min()
+        memoryBytes = memory.filter { $0 < Self.unlimited }.min()
     }
+
+    /// Version 1 says so with all bits of a whole number of pages.
+    private static let unlimited = 1 << 62
 
     /// A group's path and those of the groups that it is in, whose limits hold as well.
     private static func folders(of path: String) -> [String] {

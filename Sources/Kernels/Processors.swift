@@ -14,9 +14,9 @@ package enum Processors {
     }
 
     /// Deals cores to processes that share a machine, as evenly as can be, the last first: the coordinator's own thread
-    /// is on the first, sends to the last of the workers, and has to make room there for it. Cores of one node stay
-    /// together. The system by itself lets two processes share a core while another idles, for as long as a layer
-    /// takes.
+    /// is on the first, sends to the last of the workers, and has to make room there for it. Parts are neighbours, on
+    /// one node as far as nodes divide into them. The system by itself lets two processes share a core while another
+    /// idles, for as long as a layer takes.
     /// - Returns: [count], each not empty.
     package static func dealt(_ cores: [Topology.Core], to count: Int) -> [[Topology.Core]] {
         let size = max(1, cores.count / count)

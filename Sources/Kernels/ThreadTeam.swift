@@ -11,24 +11,28 @@ package final class ThreadTeam: Sendable {
     private let workers: [WorkerThread]
     /// [threads] processors that each is kept on, where the team fills the machine; else nobody is pinned.
     private let places: [[Int]]?
+    /// All of `places`.
+    private let processors: [Int]
 
     package init(threads: Int) {
         precondition(threads > 0, "a team has at least its caller")
         self.threads = threads
         let board = LoopBoard(threads: threads)
         self.board = board
-        let places = threads > 1 ? Self.places(of: threads) : nil
+        let places = threads > 1 ? Self.places(of: threads, on: Topology()) : nil
         self.places = places
+        processors = places?.flatMap { $0 } ?? []
         workers = (1..<max(threads, 1)).map { WorkerThread($0, board: board, processors: places?[$0]) }
     }
 
-    /// Pinned threads of two teams would share one processor while another idles: pin only what fills the machine.
-    private static func places(of threads: Int) -> [[Int]]? {
-        let topology = Topology()
+    /// Where to keep each of a team's threads: on a core of its own, or on a processor, if the team fills the machine.
+    /// Pinned threads of two smaller teams would share one while another idles.
+    /// - Returns: [threads] processors; nil: nowhere.
+    package static func places(of threads: Int, on topology: Topology) -> [[Int]]? {
         switch threads {
-        case topology.cores.count: return topology.cores.map(\.processors)
-        case topology.processors.count: return topology.processors.map { [$0] }
-        default: return nil
+        case topology.cores.count: topology.cores.map(\.processors)
+        case topology.processors.count: topology.processors.map { [$0] }
+        default: nil
         }
     }
 
@@ -43,7 +47,7 @@ package final class ThreadTeam: Sendable {
     package func withPinnedCaller<Result>(_ body: () throws -> Result) rethrows -> Result {
         guard let places else { return try body() }
         Processors.keepCaller(on: places[0])
-        defer { Processors.keepCaller(on: Array(places.joined())) }
+        defer { Processors.keepCaller(on: processors) }
         return try body()
     }
 
@@ -51,9 +55,9 @@ package final class ThreadTeam: Sendable {
     /// may run from the one that starts them, and those that a pinned caller started would share its processor with it
     /// for ever.
     package func withFreeCaller<Result>(_ body: () throws -> Result) rethrows -> Result {
-        guard let places else { return try body() }
+        guard places != nil else { return try body() }
         let own = Processors.allowed()
-        Processors.keepCaller(on: Array(places.joined()))
+        Processors.keepCaller(on: processors)
         defer { Processors.keepCaller(on: own) }
         return try body()
     }

@@ -39,13 +39,15 @@ package struct Topology: Sendable, Equatable {
 
     package func processors(of node: Int) -> [Int] { cores.filter { $0.node == node }.flatMap(\.processors) }
 
-    /// Bytes of memory of a node; nil: the system does not tell.
+    /// Bytes of memory of a node; nil: it has none, or the system does not tell.
     package static func memoryBytes(of node: Int, describedIn folder: String = Self.description) -> Int? {
         // A line is "Node 1 MemTotal:  263997484 kB".
         let text = try? String(contentsOfFile: "\(folder)/node/node\(node)/meminfo", encoding: .utf8)
         let line = text?.split(separator: "\n").first { $0.contains(" MemTotal:") }
         let words = line?.split(separator: " ") ?? []
-        guard words.count > 1, words.last == "kB", let kilobytes = Int(words[words.count - 2]) else { return nil }
+        guard words.count > 1, words.last == "kB", let kilobytes = Int(words[words.count - 2]),
+            kilobytes > 0
+        else { return nil }
         let (bytes, isTooMany) = kilobytes.multipliedReportingOverflow(by: 1024)
         return isTooMany ? nil : bytes
     }

@@ -55,7 +55,7 @@ struct BenchDecodeCommand: ParsableCommand {
     @OptionGroup
     var wire: WireOptions
 
-    @Option(help: "Cores to use. Default: all.")
+    @Option(help: "Cores to use. Default: all that this process may use.")
     var threads: Int?
 
     @Flag(help: "Print one JSON object.")

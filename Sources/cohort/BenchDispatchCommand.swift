@@ -24,7 +24,7 @@ struct BenchDispatchCommand: ParsableCommand {
     @Option(help: "Dispatches to measure.")
     var rounds = 4000
 
-    @Option(help: "Cores of the coordinator. Default: all.")
+    @Option(help: "Cores of the coordinator. Default: all that this process may use.")
     var threads: Int?
 
     @Flag(help: "Print one JSON object.")

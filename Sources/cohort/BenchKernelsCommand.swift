@@ -8,7 +8,7 @@ struct BenchKernelsCommand: ParsableCommand {
         commandName: "kernels",
         abstract: "Measures each kernel on R1's shapes beside this machine's read bandwidth and peak arithmetic.")
 
-    @Option(help: "Cores to use. Default: all.")
+    @Option(help: "Cores to use. Default: all that this process may use.")
     var threads: Int?
 
     @Option(help: "Seconds for each measurement, beyond a few repetitions.")

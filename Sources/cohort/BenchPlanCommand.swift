@@ -44,7 +44,7 @@ struct BenchPlanCommand: ParsableCommand {
     @OptionGroup
     var wire: WireOptions
 
-    @Option(help: "Cores of the coordinator. Default: all.")
+    @Option(help: "Cores of the coordinator. Default: all that this process may use.")
     var threads: Int?
 
     @Flag(help: "Print one JSON object.")

@@ -58,7 +58,7 @@ struct BenchQualityCommand: ParsableCommand {
     @Option(help: "Arithmetic: f32, or fast (bf16 into products, INT8 where weights are; f32 accumulation).")
     var compute = Compute.fast
 
-    @Option(help: "Cores to use. Default: all.")
+    @Option(help: "Cores to use. Default: all that this process may use.")
     var threads: Int?
 
     @Flag(help: "Print one JSON object.")

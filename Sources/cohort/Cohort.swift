@@ -21,7 +21,7 @@ struct Cohort: ParsableCommand {
     @MainActor static func main() async {
         StandardStream.occupy()
         OpenFiles.raiseLimit()
-        Machine.interleaveMemory()
+        Machine.fitMemory()
         do {
             var command = try parseAsRoot()
             if var service = command as? any AsyncParsableCommand {

@@ -10,7 +10,7 @@ final class LocalWorkers {
     private let secret: String
     private let memoryBytes: Int
     /// Each process's part of the machine, one after the other.
-    private let cores: [[Topology.Core]]
+    private let parts: [Machine.Part]
     private var startCount = 0
 
     /// - Parameters:
@@ -20,31 +20,32 @@ final class LocalWorkers {
     init(names: [String], address: String, secret: String, memoryBytes: Int) throws {
         self.address = address
         self.secret = secret
-        cores = Processors.dealt(Machine.cores, to: names.count)
+        parts = Machine.parts(for: names.count)
         self.memoryBytes = memoryBytes
         for name in names { try start(name) }
     }
 
     /// Starts one more.
     func start(_ name: String) throws {
-        let own = cores[startCount % cores.count]
+        let own = parts[startCount % parts.count]
         startCount += 1
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = [
             "worker", "--coordinator", address, "--secret-file", "/dev/stdin", "--name", name,
-            "--threads", "\(own.count)", "--processors",
-            own.flatMap(\.processors).map(String.init).joined(separator: ","),
-            "--memory", "\(memoryBytes)", "--quiet", "--local",
+            "--threads", "\(own.threads)", "--memory", "\(memoryBytes)", "--quiet", "--local",
             "--connect-timeout", "\(Self.connectTimeoutSeconds)",
         ]
+        if let processors = own.processors {
+            process.arguments? += ["--processors", processors.map(String.init).joined(separator: ",")]
+        }
         // A service manager listens to the coordinator alone.
         process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "NOTIFY_SOCKET" }
         let input = Pipe()
         process.standardInput = input
         process.standardOutput = FileHandle.nullDevice
         do {
-            try process.run()
+            try MemoryPolicy.withoutFitting { try process.run() }
             try input.fileHandleForWriting.write(contentsOf: Data(secret.utf8))
             try input.fileHandleForWriting.close()
         } catch {

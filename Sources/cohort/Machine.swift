@@ -5,28 +5,40 @@ internal import Kernels
 enum Machine {
     private static let group = ControlGroup()
 
-    /// What threads are spread over. More threads would take turns at the same arithmetic; and where time is limited,
-    /// all of them would stand still for the rest of a period once it is used up.
-    static var cores: [Topology.Core] { Array(Topology().cores.prefix(group.processors ?? .max)) }
+    /// What a process of several on this machine has of it.
+    struct Part {
+        let threads: Int
+        /// To stay on; nil: any.
+        let processors: [Int]?
+    }
 
-    static var coreCount: Int { cores.count }
+    /// Cores that threads are for: more would take turns at the same arithmetic; and where time is limited, all would
+    /// stand still for the rest of a period once it is used up.
+    static var coreCount: Int { min(Topology().cores.count, group.processors ?? .max) }
+
+    /// Deals the machine to processes. Where time is limited they are kept nowhere: the cores are others' as well.
+    static func parts(for count: Int) -> [Part] {
+        let (cores, usable) = (Topology().cores, coreCount)
+        guard usable == cores.count else {
+            return (0..<count).map { _ in Part(threads: max(1, usable / count), processors: nil) }
+        }
+        return Processors.dealt(cores, to: count).map {
+            Part(threads: $0.count, processors: $0.flatMap(\.processors))
+        }
+    }
 
     /// Bytes of physical memory.
     static var memoryBytes: Int {
         min(Int(clamping: ProcessInfo.processInfo.physicalMemory), group.memoryBytes ?? .max)
     }
 
-    /// Has the process's memory shared out among its NUMA nodes, if it runs on several. To be called before it starts
-    /// threads.
-    static func interleaveMemory() {
-        let nodes = Topology().nodes
-        if nodes.count > 1 { MemoryPolicy.interleave(nodes) }
-    }
+    /// Has the process's memory on the nodes that its processors are on. To be called before it starts threads.
+    static func fitMemory() { MemoryPolicy.fit(Topology().nodes) }
 
     /// Keeps the process on some processors, and its memory near them. To be called before it starts threads.
     static func keepProcess(on processors: [Int]) {
         Processors.keepCaller(on: processors)
-        if Topology().nodes.count == 1 { MemoryPolicy.stopInterleaving() }
+        fitMemory()
     }
 
     static var hostName: String { ProcessInfo.processInfo.hostName }

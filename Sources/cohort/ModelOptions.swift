@@ -27,7 +27,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Prompt tokens in one pass.")
     var prefillChunk = 512
 
-    @Option(help: "Cores to use. Default: all.")
+    @Option(help: "Cores to use. Default: all that this process may use.")
     var threads: Int?
 
     @Flag(help: "Log what happens in the cluster to standard error.")

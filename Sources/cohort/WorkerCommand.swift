@@ -30,17 +30,17 @@ struct WorkerCommand: ParsableCommand {
 
     @Option(
         help:
-            "Bytes that experts may take, such as 240000000000 or 240GB. Default: the machine's memory, or the node's.")
+            "Bytes that experts may take, such as 240GB. Default: what the machine, the node or the container has.")
     var memory: MemorySize?
 
     @Option(
         help: """
-            Use the cores and the memory of this NUMA node alone; a host with several wants a worker for each. \
+            Use the cores of this NUMA node, and its memory first; a host with several wants a worker for each. \
             Default: all nodes, and memory from each by turns.
             """)
     var numaNode: Int?
 
-    @Option(help: "Cores to use. Default: all.")
+    @Option(help: "Cores to use. Default: all that this process may use.")
     var threads: Int?
 
     @Option(help: "Seconds to go on dialling a coordinator that does not answer, or that was lost.")

@@ -48,6 +48,16 @@ import Testing
         }
     }
 
+    @Test("a team that fills a machine has a core for each thread, or a processor; another has none")
+    func placesThreads() throws {
+        try Self.describe([0: "0-1,4-5", 1: "2-3,6-7"], siblings: Self.server) { folder in
+            let topology = Topology(of: Array(0..<8), describedIn: folder)
+            #expect(ThreadTeam.places(of: 4, on: topology) == [[0, 4], [1, 5], [2, 6], [3, 7]])
+            #expect(ThreadTeam.places(of: 8, on: topology) == [[0], [4], [1], [5], [2], [6], [3], [7]])
+            #expect([1, 2, 3, 5, 7, 9, 16].allSatisfy { ThreadTeam.places(of: $0, on: topology) == nil })
+        }
+    }
+
     @Test("of a process that may not use all processors, those alone")
     func part() throws {
         try Self.describe([0: "0-1,4-5", 1: "2-3,6-7"], siblings: Self.server) { folder in
@@ -72,10 +82,14 @@ import Testing
     @Test("bytes of a node")
     func memory() throws {
         let text = "Node 1 MemTotal:       263997484 kB\nNode 1 MemFree:        1 kB"
-        try Self.describe([1: "0"], meminfo: [0: "Node 0 MemTotal: 9999999999999999999 kB", 1: text]) { folder in
+        try Self.describe(
+            [1: "0"], meminfo: [0: "Node 0 MemTotal: 9999999999999999999 kB", 1: text, 3: "Node 3 MemTotal: 0 kB"]
+        ) {
+            folder in
             #expect(Topology.memoryBytes(of: 1, describedIn: folder) == 263_997_484 << 10)
             #expect(Topology.memoryBytes(of: 0, describedIn: folder) == nil)
             #expect(Topology.memoryBytes(of: 2, describedIn: folder) == nil)
+            #expect(Topology.memoryBytes(of: 3, describedIn: folder) == nil)
         }
     }
 

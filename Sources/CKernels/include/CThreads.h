@@ -1,6 +1,7 @@
 // What a team of threads needs of the system and the C library does not hand to Swift.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,9 +13,11 @@ size_t cohort_allowed_processors(uint32_t *numbers, size_t capacity);
 int cohort_keep_caller(const uint32_t *processors, size_t count);
 
 // Has pages that the caller, or a thread that it starts from now on, is the first to touch come from each of some NUMA
-// nodes by turns, instead of from the node of the thread's processor; and back. Other choices (numactl) stay.
-void cohort_interleave_pages(const uint32_t *nodes, size_t count);
-void cohort_stop_interleaving_pages(void);
+// nodes by turns. Returns false where somebody has chosen otherwise, or the system refuses.
+bool cohort_interleave_pages(const uint32_t *nodes, size_t count);
+
+// Has such pages come from the node of the thread's processor.
+void cohort_reset_page_policy(void);
 
 // Tells the processor that this thread spins.
 static inline void cohort_pause(void) {

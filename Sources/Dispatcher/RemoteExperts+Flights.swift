@@ -7,7 +7,7 @@ extension RemoteExperts {
     /// changes only when all is sent: the plan is of one placement.
     ///
     /// All threads send: to wake a worker takes longer than to write to it, least so on the worker's own processor.
-    /// Local workers are dealt theirs in the opposite order of the team's threads.
+    /// Local workers, where they are kept anywhere, are dealt theirs in the opposite order of the team's threads.
     /// - Parameter losses: of workers that were asked for the same before.
     func send(_ answers: Answers, after losses: [WorkerLoss] = []) {
         guard let question = answers.question else { return }

@@ -9,10 +9,8 @@ package final class ThreadTeam: Sendable {
     package let threads: Int
     private let board: LoopBoard
     private let workers: [WorkerThread]
-    /// [threads] processors that each is kept on, where the team fills the machine; else nobody is pinned.
-    private let places: [[Int]]?
-    /// All of `places`.
-    private let processors: [Int]
+    /// Processors that the caller is kept on, and those of all threads; nil: nobody is pinned.
+    private let callers: (own: [Int], all: [Int])?
 
     package init(threads: Int) {
         precondition(threads > 0, "a team has at least its caller")
@@ -20,8 +18,7 @@ package final class ThreadTeam: Sendable {
         let board = LoopBoard(threads: threads)
         self.board = board
         let places = threads > 1 ? Self.places(of: threads, on: Topology()) : nil
-        self.places = places
-        processors = places?.flatMap { $0 } ?? []
+        callers = places.map { ($0[0], $0.flatMap { $0 }) }
         workers = (1..<max(threads, 1)).map { WorkerThread($0, board: board, processors: places?[$0]) }
     }
 
@@ -45,9 +42,9 @@ package final class ThreadTeam: Sendable {
     /// system lets it share one with them, every loop takes twice its time. What may start a thread in `body`, be it
     /// one of a system's pool, is to do so in `withFreeCaller`.
     package func withPinnedCaller<Result>(_ body: () throws -> Result) rethrows -> Result {
-        guard let places else { return try body() }
-        Processors.keepCaller(on: places[0])
-        defer { Processors.keepCaller(on: processors) }
+        guard let callers else { return try body() }
+        Processors.keepCaller(on: callers.own)
+        defer { Processors.keepCaller(on: callers.all) }
         return try body()
     }
 
@@ -55,9 +52,9 @@ package final class ThreadTeam: Sendable {
     /// may run from the one that starts them, and those that a pinned caller started would share its processor with it
     /// for ever.
     package func withFreeCaller<Result>(_ body: () throws -> Result) rethrows -> Result {
-        guard places != nil else { return try body() }
+        guard let callers else { return try body() }
         let own = Processors.allowed()
-        Processors.keepCaller(on: processors)
+        Processors.keepCaller(on: callers.all)
         defer { Processors.keepCaller(on: own) }
         return try body()
     }

@@ -27,7 +27,7 @@ enum Machine {
         }
     }
 
-    /// Bytes of physical memory.
+    /// Bytes.
     static var memoryBytes: Int {
         min(Int(clamping: ProcessInfo.processInfo.physicalMemory), group.memoryBytes ?? .max)
     }

@@ -40,7 +40,7 @@ final class Arena {
 
     /// The `number`th matrix of this shape, round and round.
     func matrix(_ number: Int, rows: Int, columns: Int) -> WeightMatrix {
-        let size = dtype.byteCount(rows * columns)
+        let size = dtype.byteCount(rows: rows, columns: columns)
         let place = bytes + number % max(byteCount / size, 1) * size
         let blocks = (columns + Self.block - 1) / Self.block
         return WeightMatrix(

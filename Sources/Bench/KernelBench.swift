@@ -70,7 +70,7 @@ package struct KernelBench {
             kernel: "product \(dtype.label) x \(inputs)",
             shape: "\(rows)x\(columns), \(inputRows) row\(inputRows == 1 ? "" : "s")",
             arithmetic: dtype == .f16 || dtype == .f32 ? .f32 : inputs,
-            bytes: Double(dtype.byteCount(rows * columns) + scales * 4 + values),
+            bytes: Double(dtype.byteCount(rows: rows, columns: columns) + scales * 4 + values),
             operations: 2 * Double(rows) * Double(columns) * Double(inputRows), seconds: seconds.summary)
     }
 

@@ -26,6 +26,7 @@ package enum HeldDType: String, Sendable, CaseIterable {
 
     /// Bytes of a matrix, scales included.
     package func byteCount(rows: Int, columns: Int) -> Int {
-        rows * (dtype.byteCount(columns) + scales(columns: columns) * MemoryLayout<Float>.size)
+        dtype.byteCount(rows: rows, columns: columns)
+            + dtype.filled(rows) * scales(columns: columns) * MemoryLayout<Float>.size
     }
 }

@@ -25,6 +25,7 @@ package struct KernelSet: Sendable {
     package var name: String { String(cString: table.name) }
 
     /// `output[t * stride + n] = sum over c of input[t, c] * matrix[rows.lowerBound + n, c]` for n in 0..<rows.count.
+    /// - Parameter rows: of INT8 from the first of four on.
     package func product(
         _ matrix: WeightMatrix, rows: Range<Int>, _ input: Activations, into output: UnsafeMutablePointer<Float>,
         stride: Int
@@ -41,6 +42,7 @@ package struct KernelSet: Sendable {
     ) {
         precondition(input.columns == matrix.columns, "a product's input must be as wide as its matrix")
         precondition(rows.lowerBound >= 0 && rows.upperBound <= matrix.rows, "rows outside the matrix")
+        precondition(!matrix.isInt8 || rows.lowerBound.isMultiple(of: WeightDType.four), "rows of INT8 come in fours")
         var input = input.table(for: matrix)
         var matrix = matrix.table
         table.product(&matrix, UInt32(rows.lowerBound), UInt32(rows.count), &input, output, stride)

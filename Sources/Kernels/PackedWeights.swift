@@ -10,8 +10,10 @@ private final class PackedWeights: Sendable {
 }
 
 extension WeightMatrix {
-    /// The same matrix in memory of its own, row after row, with the scales it needs; blocks stay where they were.
+    /// The same matrix in memory of its own, row after row, with the scales it needs; blocks stay where they were. Not
+    /// for INT8, which has memory of its own.
     package func copied() -> WeightMatrix {
+        precondition(dtype != .int8, "INT8 has memory of its own")
         let grid = scales.map { blockGrid($0) }
         let packed = PackedWeights(
             byteCount: rows * dtype.byteCount(columns), scaleCount: (grid?.rows.count ?? 0) * (grid?.columns.count ?? 0)

@@ -16,10 +16,8 @@ package struct UnownedMatrix: Sendable {
 
     var isInt8: Bool { table.dtype == UInt32(COHORT_I8) }
 
-    /// Whether it can be multiplied by codes: its blocks begin where theirs do.
-    var takesCodes: Bool {
-        isInt8 && table.block_columns == COHORT_ROW_BLOCK && table.column_phase % UInt32(COHORT_ROW_BLOCK) == 0
-    }
+    /// Whether it can be multiplied by codes: its blocks are as long as theirs.
+    var takesCodes: Bool { isInt8 && table.block_columns == COHORT_ROW_BLOCK }
 
     fileprivate init(_ matrix: WeightMatrix) {
         rows = matrix.rows

@@ -37,7 +37,7 @@ package struct WeightConverter: Sendable {
 
     private static func blocks(of matrices: [WeightMatrix]) -> [Block] {
         matrices.enumerated().flatMap { index, matrix in
-            let size = max(1, valuesPerBlock / max(matrix.columns, 1))
+            let size = max(1, valuesPerBlock / max(matrix.columns, 1) / WeightDType.four) * WeightDType.four
             return stride(from: 0, to: matrix.rows, by: size).map { first in
                 Block(matrix: index, rows: first..<min(first + size, matrix.rows))
             }
@@ -59,19 +59,28 @@ package struct WeightConverter: Sendable {
     }
 
     private func convert(_ rows: Range<Int>, of matrix: WeightMatrix, to held: HeldDType, _ part: SlabPart) {
-        let codes = held.dtype.byteCount(matrix.columns)
-        let scales = held.scales(columns: matrix.columns)
-        let scalePlace = part.scales(rows: matrix.rows, columns: matrix.columns, held)
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: matrix.columns) { values in
-            guard let values = values.baseAddress else { return }
-            for row in rows {
-                kernels.widenRow(matrix, row: row, into: values)
-                let place = part.start + row * codes
-                if held == .bf16 {
-                    kernels.narrow(values, count: matrix.columns, into: place.assumingMemoryBound(to: UInt16.self))
-                } else {
-                    kernels.quantize(
-                        values, count: matrix.columns, to: held, into: place, scales: scalePlace + row * scales)
+        let (columns, scaleCount) = (matrix.columns, held.scales(columns: matrix.columns))
+        let stride = held.dtype.packedStride(columns)
+        let scales = part.scales(rows: matrix.rows, columns: columns, held)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: columns + scaleCount) { values in
+            withUnsafeTemporaryAllocation(byteCount: stride, alignment: 16) { codes in
+                guard let values = values.baseAddress, let codes = codes.baseAddress else { return }
+                codes.initializeMemory(as: UInt8.self, repeating: 0, count: stride)
+                for row in rows {
+                    kernels.widenRow(matrix, row: row, into: values)
+                    let place = part.start + held.dtype.byteCount(row * stride)
+                    switch held {
+                    case .bf16:
+                        kernels.narrow(values, count: columns, into: place.assumingMemoryBound(to: UInt16.self))
+                    case .fp8, .int4:
+                        kernels.quantize(
+                            values, count: columns, to: held, into: place, scales: scales + row * scaleCount)
+                    case .int8:
+                        let rowScales = values + columns
+                        kernels.quantize(values, count: columns, to: held, into: codes, scales: rowScales)
+                        CodeFours(codes: part.start, scales: scales, stride: stride, scaleCount: scaleCount).put(
+                            codes, rowScales, asRow: row)
+                    }
                 }
             }
         }
@@ -96,9 +105,9 @@ private final class SlabPart: Sendable {
 
     var start: UnsafeMutableRawPointer { UnsafeMutableRawPointer(slab.pointer + range.lowerBound) }
 
-    /// [rows, scales of a row]
+    /// [rows, scales of a row], of INT8 in fours
     func scales(rows: Int, columns: Int, _ held: HeldDType) -> UnsafeMutablePointer<Float> {
-        (start + Self.aligned(rows * held.dtype.byteCount(columns))).assumingMemoryBound(to: Float.self)
+        (start + Self.aligned(held.dtype.byteCount(rows: rows, columns: columns))).assumingMemoryBound(to: Float.self)
     }
 
     func matrix(like matrix: WeightMatrix, _ held: HeldDType) -> WeightMatrix {
@@ -113,8 +122,8 @@ private final class SlabPart: Sendable {
     }
 
     static func byteCount(rows: Int, columns: Int, _ held: HeldDType) -> Int {
-        aligned(rows * held.dtype.byteCount(columns))
-            + aligned(rows * held.scales(columns: columns) * MemoryLayout<Float>.size)
+        aligned(held.dtype.byteCount(rows: rows, columns: columns))
+            + aligned(held.dtype.filled(rows) * held.scales(columns: columns) * MemoryLayout<Float>.size)
     }
 
     private static func aligned(_ byteCount: Int) -> Int { (byteCount + 63) / 64 * 64 }

@@ -2,7 +2,7 @@
 /// prover's role and the purpose, so that neither a recorded proof nor the other side's own can be played back, nor one
 /// that was given for another purpose.
 struct HandshakeTranscript: Sendable {
-    static let protocolVersion = 3
+    static let protocolVersion = 4
 
     /// Who proves: the side that was dialled, or the worker that dials.
     enum Role: String {

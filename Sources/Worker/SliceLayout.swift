@@ -23,7 +23,7 @@ struct SliceLayout {
             guard let dtype = WeightDType(rawValue: matrix.dtype), dtype.isScaled == (matrix.block != nil) else {
                 return nil
             }
-            weights.append(place(matrix.rows * dtype.byteCount(matrix.columns)))
+            weights.append(place(dtype.byteCount(rows: matrix.rows, columns: matrix.columns)))
         }
         self.weights = weights
         scales = description.matrices.map { matrix in
@@ -40,10 +40,11 @@ extension SliceDescription {
 }
 
 extension SliceDescription.Matrix {
-    /// How many scales there are, beginning with that of element (0, 0); nil without any.
+    /// How many scales stand in memory, beginning with that of element (0, 0); nil without any.
     var scaleGrid: (rows: Int, columns: Int)? {
         block.map { block in
-            (
+            let rows = WeightDType(rawValue: dtype)?.filled(rows) ?? rows
+            return (
                 (rowPhase + rows + block.rows - 1) / block.rows,
                 (columnPhase + columns + block.columns - 1) / block.columns
             )

@@ -5,11 +5,12 @@ import Testing
 @Suite struct QuantizeTests {
     static let held: [HeldDType] = [.fp8, .int8, .int4]
 
-    /// A row with its codes and scales in guarded memory, and the matrix that they make.
+    /// A row's codes and scales in guarded memory.
     private struct Row {
         let codes: GuardedMemory
         let scales: GuardedMemory
-        let matrix: WeightMatrix
+        private let columns: Int
+        private let held: HeldDType
 
         init(_ values: [Float], _ held: HeldDType, _ kernels: KernelSet) {
             let columns = values.count
@@ -19,22 +20,28 @@ import Testing
             withExtendedLifetime(input) {
                 kernels.quantize(input.floats, count: columns, to: held, into: codes.bytes, scales: scales.floats)
             }
-            matrix = WeightMatrix(
+            (self.codes, self.scales, self.columns, self.held) = (codes, scales, columns, held)
+        }
+
+        var codeBytes: [UInt8] {
+            (0..<held.dtype.byteCount(columns)).map { codes.pointer(to: UInt8.self)[$0] }
+        }
+
+        /// What they stand for.
+        func values() -> [Float] {
+            guard held != .int8 else {
+                return (0..<columns).map {
+                    Float(codes.pointer(to: Int8.self)[$0]) * scales.floats[$0 / HeldDType.groupColumns]
+                }
+            }
+            let matrix = WeightMatrix(
                 dtype: held.dtype, rows: 1, columns: columns, weights: codes.bytes,
                 scales: BlockScales(
                     values: scales.floats, stride: held.scales(columns: columns), blockRows: 1,
                     blockColumns: HeldDType.groupColumns),
                 owner: RandomMatrix.Owner(weights: codes, scales: scales))
-            (self.codes, self.scales) = (codes, scales)
-        }
-
-        var codeBytes: [UInt8] {
-            (0..<matrix.dtype.byteCount(matrix.columns)).map { codes.pointer(to: UInt8.self)[$0] }
-        }
-
-        func values(_ kernels: KernelSet = .scalar) -> [Float] {
-            var values = [Float](repeating: 0, count: matrix.columns)
-            kernels.widenRow(matrix, row: 0, into: &values)
+            var values = [Float](repeating: 0, count: columns)
+            KernelSet.scalar.widenRow(matrix, row: 0, into: &values)
             return values
         }
     }

@@ -1,6 +1,7 @@
 import Kernels
 
-/// A matrix of random bits at a random address, with its values in double precision.
+/// A matrix of random bits at a random address, with its values in double precision. INT8 stands in
+/// fours of rows, as their scales do.
 struct RandomMatrix {
     struct Shape {
         var dtype: WeightDType
@@ -19,9 +20,12 @@ struct RandomMatrix {
     let values: [Double]
 
     init(_ shape: Shape, using numbers: inout RandomNumbers) {
-        let rowStride = shape.dtype.packedStride(shape.columns + Int.random(in: 0...3, using: &numbers))
+        let isInt8 = shape.dtype == .int8
+        let rowStride = shape.dtype.packedStride(shape.columns + (isInt8 ? 0 : Int.random(in: 0...3, using: &numbers)))
         let weights = GuardedMemory(
-            byteCount: shape.dtype.byteCount((shape.rows - 1) * rowStride + shape.columns),
+            byteCount: isInt8
+                ? (shape.rows + 3) / 4 * 4 * rowStride
+                : shape.dtype.byteCount((shape.rows - 1) * rowStride + shape.columns),
             gap: Int.random(in: 0...3, using: &numbers))
         let scales = Self.scales(shape, using: &numbers)
         let scaleStride = Self.blocks(shape.columnPhase, shape.columns, shape.blockColumns)
@@ -29,10 +33,16 @@ struct RandomMatrix {
         for row in 0..<shape.rows {
             for column in 0..<shape.columns {
                 var bits = StoredNumbers.randomBits(shape.dtype, exponents: shape.exponents, using: &numbers)
-                Self.store(&bits, shape.dtype, at: row * rowStride + column, in: weights)
+                let place =
+                    isInt8
+                    ? row / 4 * 4 * rowStride + column / 16 * 64 + row % 4 * 16 + column % 16 : row * rowStride + column
+                Self.store(&bits, shape.dtype, at: place, in: weights)
+                let blockRow = (shape.rowPhase + row) / shape.blockRows
+                let blockColumn = (shape.columnPhase + column) / shape.blockColumns
                 let block =
-                    (shape.rowPhase + row) / shape.blockRows * scaleStride
-                    + (shape.columnPhase + column) / shape.blockColumns
+                    isInt8
+                    ? blockRow / 4 * 4 * scaleStride + blockColumn * 4 + blockRow % 4
+                    : blockRow * scaleStride + blockColumn
                 let scale = shape.dtype.isScaled ? Double(scales.floats[block]) : 1
                 values.append(StoredNumbers.value(shape.dtype, bits: bits) * scale)
             }
@@ -66,8 +76,9 @@ struct RandomMatrix {
     private static func blocks(_ phase: Int, _ count: Int, _ size: Int) -> Int { (phase + count + size - 1) / size }
 
     private static func scales(_ shape: Shape, using numbers: inout RandomNumbers) -> GuardedMemory {
+        let rows = shape.dtype == .int8 ? (shape.rowPhase + shape.rows + 3) / 4 * 4 : nil
         let count =
-            blocks(shape.rowPhase, shape.rows, shape.blockRows)
+            (rows ?? blocks(shape.rowPhase, shape.rows, shape.blockRows))
             * blocks(shape.columnPhase, shape.columns, shape.blockColumns)
         return GuardedMemory((0..<count).map { _ in numbers.float(exponents: shape.scaleExponents) })
     }

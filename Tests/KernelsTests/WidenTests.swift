@@ -5,13 +5,15 @@ import Testing
     /// Every code of a dtype of 8 or 16 bits as one matrix row.
     private static func everyCode(_ dtype: WeightDType, scale: Float) -> (matrix: WeightMatrix, values: [Double]) {
         let codes = dtype == .int4 ? 0..<16 : 0..<UInt32(1) << (8 * dtype.byteCount(1))
-        let memory =
-            switch dtype {
-            case .int4: GuardedMemory((0..<8).map { UInt8(0x10 + $0 * 0x22) })
-            case .int8, .f8e4m3: GuardedMemory(codes.map { UInt8($0) })
-            default: GuardedMemory(codes.map { UInt16($0) })
-            }
-        let scales = GuardedMemory([scale])
+        let memory: GuardedMemory
+        switch dtype {
+        case .int4: memory = GuardedMemory((0..<UInt8(8)).map { 0x10 + $0 * 0x22 })
+        case .f8e4m3: memory = GuardedMemory(codes.map { UInt8($0) })
+        // The first of four rows, 16 columns at a time; the others have the same codes.
+        case .int8: memory = GuardedMemory((0..<UInt16(1024)).map { UInt8($0 / 64) * 16 + UInt8($0 % 16) })
+        default: memory = GuardedMemory(codes.map { UInt16($0) })
+        }
+        let scales = GuardedMemory([scale, -7, -7, -7])
         let matrix = WeightMatrix(
             dtype: dtype, rows: 1, columns: codes.count, weights: memory.bytes,
             scales: dtype.isScaled

@@ -103,7 +103,7 @@ import Wire
         }
         coordinator = Self.coordinator()
         #expect(throws: HandshakeError.emptyName) {
-            try coordinator.receive(.hello(Hello(protocolVersion: 3, name: "", nonce: .random())), at: Self.now)
+            try coordinator.receive(.hello(Hello(protocolVersion: 4, name: "", nonce: .random())), at: Self.now)
         }
         coordinator = Self.coordinator()
         #expect(throws: HandshakeError.unexpected(.heartbeat, expected: .hello)) {

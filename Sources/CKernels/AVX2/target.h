@@ -11,6 +11,7 @@
 enum {
     PANEL_TILE_QUADS = 1, PANEL_TILE_INPUTS = 4,  // products: quads of matrix rows, and input rows
     FEW_TILE_QUADS = 1, FEW_TILE_INPUTS = 4, FEW_TILE_INPUTS_BF16 = 3, FEW_TILE_INPUTS_I4 = 2,
+    CODES_TILE_QUADS = 1, CODES_TILE_INPUTS = 4,  // many input rows of INT8
     WORD_ROWS = 3, WORD_VECTORS = 2,              // attention: queries and vectors of a panel
 };
 

@@ -5,7 +5,7 @@
 
 enum { CODES_ARE_UNSIGNED = 0 };
 
-// A strip of one row.
+// Codes of four rows.
 INLINE lanes codes_weights(const void *at) { return lanes_load(at); }
 
 INLINE __m512i odd_codes(lanes codes) { return _mm512_srai_epi16((__m512i)codes, 8); }

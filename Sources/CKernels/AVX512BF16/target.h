@@ -10,6 +10,7 @@
 enum {
     PANEL_TILE_QUADS = 4, PANEL_TILE_INPUTS = 6,  // products: quads of matrix rows, and input rows
     FEW_TILE_QUADS = 2, FEW_TILE_INPUTS = 8, FEW_TILE_INPUTS_BF16 = 8, FEW_TILE_INPUTS_I4 = 8,
+    CODES_TILE_QUADS = 4, CODES_TILE_INPUTS = 4,  // many input rows of INT8
     WORD_ROWS = 6, WORD_VECTORS = 4,              // attention: queries and vectors of a panel
 };
 

@@ -5,7 +5,7 @@
 
 enum { CODES_ARE_UNSIGNED = 1 };
 
-// A strip of one row.
+// Codes of four rows.
 INLINE lanes codes_weights(const void *at) { return (lanes)((u32x16)lanes_load(at) ^ 0x80808080u); }
 
 // sum + the products of the four codes of each word.

@@ -74,11 +74,9 @@ void cohort_scalar_widen_f8(const float *scales, const uint8_t *codes, uint32_t 
 }
 
 void cohort_scalar_widen_row(const cohort_matrix *matrix, uint32_t row, float *output) {
-    const float *scales = NULL;
-    if (matrix->scales)
-        scales = matrix->scales + (size_t)((matrix->row_phase + row) / matrix->block_rows) * matrix->scale_stride;
     for (uint32_t c = 0; c < matrix->columns; c++) {
-        float value = float_of(matrix->dtype, matrix->weights, row * matrix->row_stride + c);
-        output[c] = scales ? value * scales[(matrix->column_phase + c) / matrix->block_columns] : value;
+        float value = float_of(matrix->dtype, matrix->weights, index_of(matrix, row, c));
+        uint32_t block = matrix->scales ? (matrix->column_phase + c) / matrix->block_columns : 0;
+        output[c] = matrix->scales ? value * scale_at(matrix, row, block) : value;
     }
 }

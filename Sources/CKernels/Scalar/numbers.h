@@ -57,6 +57,22 @@ static inline uint8_t f8_of_float(float value) {
     return (uint8_t)(sign | (((bits + 0x7ffff + (bits >> 20 & 1)) >> 20) - (120 << 3)));
 }
 
+// Where a weight stands among those of its matrix.
+static inline size_t index_of(const cohort_matrix *matrix, uint32_t row, uint32_t column) {
+    if (matrix->dtype != COHORT_I8) return row * matrix->row_stride + column;
+    uint32_t in_four = row % COHORT_FOUR, in_piece = column % COHORT_PIECE;
+    return (row - in_four) * matrix->row_stride + COHORT_FOUR * (column - in_piece) + COHORT_PIECE * in_four + in_piece;
+}
+
+// The scale of a block of columns in a row.
+static inline float scale_at(const cohort_matrix *matrix, uint32_t row, uint32_t block) {
+    row += matrix->row_phase;
+    if (matrix->dtype != COHORT_I8)
+        return matrix->scales[(size_t)(row / matrix->block_rows) * matrix->scale_stride + block];
+    uint32_t in_four = row % COHORT_FOUR;
+    return matrix->scales[(size_t)(row - in_four) * matrix->scale_stride + COHORT_FOUR * block + in_four];
+}
+
 static inline float float_of(uint32_t dtype, const void *values, size_t index) {
     uint16_t half;
     float single;

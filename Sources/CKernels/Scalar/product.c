@@ -11,7 +11,7 @@ static float sum_of_lanes(const float sums[PRODUCT_LANES], fma_function fused) {
 }
 
 // The sums of the lanes over columns begin ..< end of a run.
-static void sum_run(const cohort_matrix *matrix, size_t row_offset, const cohort_rows *input, size_t input_offset,
+static void sum_run(const cohort_matrix *matrix, uint32_t row, const cohort_rows *input, size_t input_offset,
                     uint32_t begin, uint32_t end, bool pairs, float sums[PRODUCT_LANES]) {
     uint32_t width = pairs ? 2 * LANES : LANES;
     uint32_t padded_end = begin + (end - begin + width - 1) / width * width;
@@ -19,7 +19,7 @@ static void sum_run(const cohort_matrix *matrix, size_t row_offset, const cohort
     for (uint32_t i = begin; i < padded_end; i++) {
         uint32_t at = pairs ? begin + ((i - begin) ^ 1) : i;  // the odd one of a pair comes first
         uint32_t lane = (at - begin) / (pairs ? 2 : 1) % PRODUCT_LANES;
-        float weight = at < end ? float_of(matrix->dtype, matrix->weights, row_offset + at) : 0.0f;
+        float weight = at < end ? float_of(matrix->dtype, matrix->weights, index_of(matrix, row, at)) : 0.0f;
         float value = at < end ? float_of(input->dtype, input->values, input_offset + at) : 0.0f;
         sums[lane] = pairs ? flushing_fma(weight, value, sums[lane]) : fmaf(weight, value, sums[lane]);
     }
@@ -28,37 +28,33 @@ static void sum_run(const cohort_matrix *matrix, size_t row_offset, const cohort
 static float dot(const cohort_matrix *matrix, uint32_t row, const cohort_rows *input, uint32_t input_row) {
     bool pairs = input->dtype == COHORT_BF16 && matrix->dtype != COHORT_F32 && matrix->dtype != COHORT_F16;
     fma_function fused = pairs ? flushing_fma : fmaf;
-    size_t row_offset = row * matrix->row_stride, input_offset = input_row * input->stride;
+    size_t input_offset = input_row * input->stride;
     float sums[PRODUCT_LANES], totals[PRODUCT_LANES] = {0};
     if (!matrix->scales) {
-        sum_run(matrix, row_offset, input, input_offset, 0, matrix->columns, pairs, sums);
+        sum_run(matrix, row, input, input_offset, 0, matrix->columns, pairs, sums);
         return sum_of_lanes(sums, fused);
     }
-    const float *scales =
-        matrix->scales + (size_t)((matrix->row_phase + row) / matrix->block_rows) * matrix->scale_stride;
     for (uint32_t begin = 0, end; begin < matrix->columns; begin = end) {
         uint32_t block = (matrix->column_phase + begin) / matrix->block_columns;
         end = (block + 1) * matrix->block_columns - matrix->column_phase;
         if (end > matrix->columns) end = matrix->columns;
-        sum_run(matrix, row_offset, input, input_offset, begin, end, pairs, sums);
-        for (int l = 0; l < PRODUCT_LANES; l++) totals[l] = fused(sums[l], scales[block], totals[l]);
+        sum_run(matrix, row, input, input_offset, begin, end, pairs, sums);
+        for (int l = 0; l < PRODUCT_LANES; l++) totals[l] = fused(sums[l], scale_at(matrix, row, block), totals[l]);
     }
     return sum_of_lanes(totals, fused);
 }
 
 static float dot_codes(const cohort_matrix *matrix, uint32_t row, const cohort_rows *input, uint32_t input_row) {
     const cohort_code_block *blocks = input->values;
-    const int8_t *weights = (const int8_t *)matrix->weights + row * matrix->row_stride;
-    const float *scales =
-        matrix->scales + (size_t)((matrix->row_phase + row) / matrix->block_rows) * matrix->scale_stride +
-        matrix->column_phase / COHORT_ROW_BLOCK;
+    const int8_t *weights = matrix->weights;
     float totals[PRODUCT_LANES] = {0};
     blocks += input_row * (input->stride / COHORT_ROW_BLOCK);
-    for (uint32_t begin = 0; begin < matrix->columns; begin += COHORT_ROW_BLOCK, blocks++, scales++) {
+    for (uint32_t begin = 0; begin < matrix->columns; begin += COHORT_ROW_BLOCK, blocks++) {
+        float scale = scale_at(matrix, row, begin / COHORT_ROW_BLOCK) * blocks->scale;
         int32_t sums[PRODUCT_LANES] = {0};
         for (uint32_t c = 0; c < COHORT_ROW_BLOCK && begin + c < matrix->columns; c++)
-            sums[c / 4 % PRODUCT_LANES] += weights[begin + c] * blocks->codes[c];
-        for (int l = 0; l < PRODUCT_LANES; l++) totals[l] = fmaf((float)sums[l], *scales * blocks->scale, totals[l]);
+            sums[c / 4 % PRODUCT_LANES] += weights[index_of(matrix, row, begin + c)] * blocks->codes[c];
+        for (int l = 0; l < PRODUCT_LANES; l++) totals[l] = fmaf((float)sums[l], scale, totals[l]);
     }
     return sum_of_lanes(totals, fmaf);
 }

@@ -5,7 +5,7 @@ typedef int16_t i16x32 __attribute__((vector_size(64)));
 
 enum { CODES_ARE_UNSIGNED = 0 };
 
-// A strip of one row.
+// Codes of four rows.
 INLINE lanes codes_weights(const void *at) { return lanes_load(at); }
 
 // sum + the products of the four codes of each word. No two products of a weight and an activation, which is no less

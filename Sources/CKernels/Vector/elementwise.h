@@ -148,10 +148,10 @@ void NAME(widen_f8)(const float *scales, const uint8_t *codes, uint32_t count, f
 // The columns of a run, times its scale if there is one.
 INLINE void widen_run_of_row(uint32_t dtype, const uint8_t *weights, struct run run, const float *scales,
                              float *output) {
-    const lanes scale = lanes_fill(scales ? scales[run.block] : 1.0f);
-    weights += bytes_of(dtype, run.begin);
+    const lanes scale = lanes_fill(scales ? scales[scale_step(dtype) * run.block] : 1.0f);
+    weights += offset_of(dtype, run.begin);
     output += run.begin;
-    FOR_LANES(run.end - run.begin, i, n, const uint8_t *at = weights + bytes_of(dtype, i);
+    FOR_LANES(run.end - run.begin, i, n, const uint8_t *at = weights + offset_of(dtype, i);
               const lanes values = n < LANES ? load_weights_part(ORDER_LANES, dtype, at, n)
                                              : load_weights(ORDER_LANES, dtype, at);
               store_some(output + i, scales ? values * scale : values, n));

@@ -16,7 +16,7 @@ enum { FETCHED_AHEAD = 12288 };
 // the hardware.
 INLINE size_t fetched_ahead(uint32_t rows, const cohort_matrix *matrix) {
     const size_t size = rows * bytes_of(matrix->dtype, matrix->row_stride);
-    return matrix->row_stride != matrix->columns ? 0 : size > FETCHED_AHEAD ? size : FETCHED_AHEAD;
+    return rows_lie_apart(matrix) ? 0 : size > FETCHED_AHEAD ? size : FETCHED_AHEAD;
 }
 
 // What is to be fetched while a group is in use: memory in its order, but nothing of what only others will read.
@@ -32,7 +32,7 @@ INLINE void fetch_first(uint32_t rows, const cohort_matrix *matrix, uint32_t fir
     prefetch(begin, distance < all ? distance : all);
 }
 
-// Matrix rows side by side. The last one stands in for rows that a matrix does not have.
+// Matrix rows side by side.
 struct group {
     const uint8_t *rows[MOST_QUADS * QUAD];
     const float *scales[MOST_QUADS * QUAD];
@@ -45,8 +45,9 @@ INLINE struct group group_at(uint32_t quads, const cohort_matrix *matrix, uint32
     const uint32_t rows = quads * QUAD, count = left < rows ? left : rows;
     struct group group = {.ahead = ahead_of(rows, matrix, weights_of_row(matrix, first), end), .count = count};
     for (uint32_t r = 0; r < rows; r++) {
-        group.rows[r] = weights_of_row(matrix, first + (r < count ? r : count - 1));
-        group.scales[r] = scales_of_row(matrix, first + (r < count ? r : count - 1));
+        const uint32_t row = first + row_at(matrix->dtype, r, count);
+        group.rows[r] = weights_of_row(matrix, row);
+        group.scales[r] = scales_of_row(matrix, row);
     }
     return group;
 }
@@ -67,14 +68,14 @@ INLINE void multiply_tile(enum order order, uint32_t dtype, bool usual, uint32_t
         add_run(order, dtype, quads, inputs, &tile, columns, sums);
         for (uint32_t q = 0; q < quads; q++) {
             const bool share = usual && order != ORDER_CODES;
-            lanes scale = scaled ? scales_of_quad(share, group->scales + q * QUAD, run.block) : (lanes){0};
+            lanes scale = scaled ? scales_of_quad(dtype, share, group->scales + q * QUAD, run.block) : (lanes){0};
             for (uint32_t t = 0; t < inputs; t++)
                 totals[t][q] =
                     scaled ? add_scaled(order, totals[t][q], sums[t][q], scale, tile.input + t * input_stride)
                            : sums[t][q];
         }
         if (!scaled) break;
-        for (uint32_t r = 0; r < quads * QUAD; r++) tile.rows[r] += bytes_of(dtype, columns);
+        for (uint32_t r = 0; r < quads * QUAD; r++) tile.rows[r] += offset_of(dtype, columns);
         tile.input += input_bytes(order, columns);
         tile.ahead += bytes_of(dtype, columns * quads * QUAD);
     }
@@ -82,23 +83,23 @@ INLINE void multiply_tile(enum order order, uint32_t dtype, bool usual, uint32_t
         store_quads(quads, totals[t], output + t * output_stride, group->count);
 }
 
-// The input rows are the inner loop: a group of matrix rows stays in the cache.
-INLINE void multiply_groups(enum order order, uint32_t dtype, bool usual, const cohort_matrix *matrix, uint32_t first,
-                            uint32_t row_count, const cohort_rows *input, float *output, size_t output_stride) {
-    const uint32_t quads = FEW_TILE_QUADS;
+// The input rows are the inner loop: a group of matrix rows stays in the cache. `quads` by `most` inputs make a tile.
+INLINE void multiply_groups(enum order order, uint32_t dtype, bool usual, uint32_t quads, uint32_t most,
+                            const cohort_matrix *matrix, uint32_t first, uint32_t row_count, const cohort_rows *input,
+                            float *output, size_t output_stride) {
     const size_t stride = input_bytes(order, input->stride);
     const uint8_t *end = weights_of_row(matrix, first + row_count);
     fetch_first(quads * QUAD, matrix, first, end);
     for (uint32_t n = 0; n < row_count; n += quads * QUAD) {
         struct group group = group_at(quads, matrix, first + n, row_count - n, end);
         for (uint32_t t = 0, count; t < input->count; t += count) {
-            count = tile_inputs(input->count - t, few_tile_inputs(order, dtype));
+            count = tile_inputs(input->count - t, most);
             const uint8_t *at = input_row(order, input, t);
             float *to = output + t * output_stride + n;
             switch (count) {
 #define CASE(n)                                                                                          \
     case n:                                                                                              \
-        if (n > few_tile_inputs(order, dtype)) break;                                                    \
+        if (n > most) break;                                                                             \
         multiply_tile(order, dtype, usual, quads, n, matrix, &group, at, stride, to, output_stride);      \
         break;
                 CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
@@ -112,21 +113,20 @@ _Static_assert(FEW_TILE_INPUTS <= MOST_INPUTS && FEW_TILE_INPUTS_BF16 <= MOST_IN
                    FEW_TILE_INPUTS_I4 <= MOST_INPUTS,
                "every count of inputs has its case");
 
-// Whether runs have a fixed length, and quads, but for INT8 by INT8, one scale.
-INLINE bool is_usual(enum order order, const cohort_matrix *matrix, uint32_t first) {
-    return has_usual_runs(matrix) && (order == ORDER_CODES || has_usual_scales(matrix, first));
+// Whether runs have a fixed length, and quads one scale.
+INLINE bool is_usual(const cohort_matrix *matrix, uint32_t first) {
+    return has_usual_runs(matrix) && has_usual_scales(matrix, first);
 }
 
 static void product_of_few(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
                            const cohort_rows *input, float *output, size_t output_stride) {
-#define CASE(order_, dtype_, usual)                                                                \
-    if (order == order_ && matrix->dtype == dtype_ && (!usual || is_usual(order_, matrix, first)))  \
-        return multiply_groups(order_, dtype_, usual, matrix, first, row_count, input, output, output_stride);
+#define CASE(order_, dtype_, usual)                                                                                   \
+    if (order == order_ && matrix->dtype == dtype_ && (!usual || is_usual(matrix, first)))                            \
+        return multiply_groups(order_, dtype_, usual, FEW_TILE_QUADS, few_tile_inputs(order_, dtype_), matrix, first, \
+                               row_count, input, output, output_stride);
     CASE(ORDER_PAIRS, COHORT_F8_E4M3, true)
     CASE(ORDER_PAIRS, COHORT_F8_E4M3, false)
     CASE(ORDER_PAIRS, COHORT_BF16, false)
-    CASE(ORDER_CODES, COHORT_I8, true)
-    CASE(ORDER_CODES, COHORT_I8, false)
     CASE(ORDER_PAIRS, COHORT_I4, true)
     CASE(ORDER_PAIRS, COHORT_I4, false)
     CASE(ORDER_LANES, COHORT_F8_E4M3, false)

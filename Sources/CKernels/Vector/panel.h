@@ -11,19 +11,14 @@ enum {
     PANEL_INPUTS = 128,  // their totals are 32 KiB
 };
 
-// Of INT8 by INT8 more sums than these leave too few registers for what their blocks end with.
-INLINE uint32_t panel_tile_inputs(enum order order) {
-    return order == ORDER_CODES && PANEL_TILE_INPUTS > 4 ? 4 : PANEL_TILE_INPUTS;
-}
-
 _Static_assert(PANEL_ROWS == COHORT_PRODUCT_ROWS, "callers cut matrices into whole panels");
 _Static_assert(PANEL_QUADS % PANEL_TILE_QUADS == 0, "a panel is made of tiles");
 
 // Memory that is fetched line by line while something else is in use.
 struct fetch {
     const uint8_t *begin;
-    size_t stride;            // bytes from one row to the next
-    uint32_t shift;           // a row has 1 << shift lines
+    size_t stride;            // bytes from one row, or four, to the next
+    uint32_t shift;           // which has 1 << shift lines
     uint32_t position, step;  // lines fetched so far, and lines to fetch for each strip, times 65536
 };
 
@@ -37,8 +32,7 @@ struct panel {
     struct fetch fetch;  // what the next panel is made of
 };
 
-// The rows that panels are made of: where they begin, and their scales. The last one stands in for rows that a matrix
-// does not have.
+// The rows that panels are made of: where they begin, and their scales.
 struct panel_rows {
     const uint8_t *weights[PANEL_ROWS];
     const float *scales[PANEL_ROWS];
@@ -49,8 +43,9 @@ static struct panel_rows rows_of(const cohort_matrix *matrix, uint32_t first, ui
     struct panel_rows rows;
     rows.share_scales = matrix->block_rows % PANEL_ROWS == 0 && (matrix->row_phase + first) % PANEL_ROWS == 0;
     for (uint32_t r = 0; r < PANEL_ROWS; r++) {
-        rows.weights[r] = weights_of_row(matrix, first + (r < count ? r : count - 1));
-        rows.scales[r] = scales_of_row(matrix, first + (r < count ? r : count - 1));
+        const uint32_t row = first + row_at(matrix->dtype, r, count);
+        rows.weights[r] = weights_of_row(matrix, row);
+        rows.scales[r] = scales_of_row(matrix, row);
     }
     return rows;
 }
@@ -94,11 +89,11 @@ INLINE lanes *widen_run(enum order order, uint32_t dtype, const uint8_t *const r
     const uint32_t width = strip_columns(order);
     uint32_t column = run.begin;
     for (; column + width <= run.end; column += width, output += STRIP_STEPS * PANEL_QUADS)
-        widen_strip(order, dtype, rows, bytes_of(dtype, column), output);
+        widen_strip(order, dtype, rows, offset_of(dtype, column), output);
     if (column == run.end) return output;
     uint8_t weights[QUAD][PADDED];
     const uint8_t *padded[QUAD] = {weights[0], weights[1], weights[2], weights[3]};
-    pad_rows(rows, QUAD, bytes_of(dtype, column), bytes_of(dtype, run.end - column), weights);
+    pad_rows(rows, QUAD, offset_of(dtype, column), bytes_of(dtype, run.end - column), weights);
     widen_strip(order, dtype, padded, 0, output);
     return output + STRIP_STEPS * PANEL_QUADS;
 }
@@ -115,7 +110,8 @@ INLINE void widen_rows(struct panel *panel, enum order order, uint32_t dtype, co
                 output = widen_run(order, dtype, quad, panel->runs[i], output);
         if (!has_scales(dtype)) continue;
         for (uint32_t i = 0; i < panel->run_count; i++)
-            panel->scales[i][q] = scales_of_quad(rows->share_scales, rows->scales + q * QUAD, panel->runs[i].block);
+            panel->scales[i][q] =
+                scales_of_quad(dtype, rows->share_scales, rows->scales + q * QUAD, panel->runs[i].block);
     }
 }
 
@@ -125,7 +121,6 @@ static void fill_panel(struct panel *panel, enum order order, uint32_t dtype, co
         if (dtype == COHORT_I4) return widen_rows(panel, ORDER_PAIRS, COHORT_I4, rows);
         return widen_rows(panel, ORDER_PAIRS, COHORT_F8_E4M3, rows);
     }
-    if (order == ORDER_CODES) return widen_rows(panel, ORDER_CODES, COHORT_I8, rows);
     if (dtype == COHORT_F32) return widen_rows(panel, ORDER_LANES, COHORT_F32, rows);
     if (dtype == COHORT_F16) return widen_rows(panel, ORDER_LANES, COHORT_F16, rows);
     if (dtype == COHORT_BF16) return widen_rows(panel, ORDER_LANES, COHORT_BF16, rows);
@@ -141,11 +136,12 @@ static struct fetch plan_fetch(enum order order, const cohort_matrix *matrix, ui
     const bool row_ends = run.begin == run.end;
     const uint32_t line_count = bytes_of(matrix->dtype, PANEL_STRIPS * strip_columns(order)) / LINE;
     const uint32_t lines = (row_ends ? following : rows) * line_count;
+    const uint32_t together = matrix->dtype == COHORT_I8 ? COHORT_FOUR : 1;
     return (struct fetch){
         .begin = weights_of_row(matrix, first + (row_ends ? rows : 0)) +
-                 bytes_of(matrix->dtype, row_ends ? 0 : run.begin),
-        .stride = bytes_of(matrix->dtype, matrix->row_stride),
-        .shift = (uint32_t)__builtin_ctz(line_count),
+                 offset_of(matrix->dtype, row_ends ? 0 : run.begin),
+        .stride = together * bytes_of(matrix->dtype, matrix->row_stride),
+        .shift = (uint32_t)__builtin_ctz(together * line_count),
         .step = lines ? (lines << 16) / strips + 1 : 0,
     };
 }
@@ -218,7 +214,7 @@ INLINE void add_panel_inputs(enum order order, bool scaled, uint32_t inputs, str
     switch (inputs) {
 #define CASE(n)                                                                               \
     case n:                                                                                   \
-        if (n <= panel_tile_inputs(order)) add_panel_tile(order, scaled, n, panel, input, stride, totals); \
+        if (n <= PANEL_TILE_INPUTS) add_panel_tile(order, scaled, n, panel, input, stride, totals); \
         break;
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #undef CASE
@@ -228,7 +224,6 @@ _Static_assert(PANEL_TILE_INPUTS <= 6, "every count of inputs has its case");
 
 static void add_panel_in_order(enum order order, struct panel *panel, bool scaled, uint32_t inputs,
                                const uint8_t *input, size_t stride, lanes (*totals)[PANEL_QUADS]) {
-    if (order == ORDER_CODES) return add_panel_inputs(ORDER_CODES, true, inputs, panel, input, stride, totals);
     if (order == ORDER_WIDENED) return add_panel_inputs(ORDER_WIDENED, false, inputs, panel, input, stride, totals);
     if (order == ORDER_PAIRS) {
         if (scaled) return add_panel_inputs(ORDER_PAIRS, true, inputs, panel, input, stride, totals);
@@ -244,8 +239,7 @@ static void multiply_many(enum order order, const cohort_matrix *matrix, uint32_
                           uint32_t following, const uint8_t *input, size_t input_stride, uint32_t count, float *output,
                           size_t output_stride) {
     const struct panel_rows sources = rows_of(matrix, first, rows);
-    const uint32_t most = panel_tile_inputs(order);
-    const uint32_t tiles = (count + most - 1) / most * (PANEL_QUADS / PANEL_TILE_QUADS);
+    const uint32_t tiles = (count + PANEL_TILE_INPUTS - 1) / PANEL_TILE_INPUTS * (PANEL_QUADS / PANEL_TILE_QUADS);
     struct panel panel;
     lanes totals[PANEL_INPUTS][PANEL_QUADS];
     for (uint32_t t = 0; t < count; t++)
@@ -255,7 +249,7 @@ static void multiply_many(enum order order, const cohort_matrix *matrix, uint32_
         panel.fetch = plan_fetch(order, matrix, first, rows, following, run, panel.strip_count * tiles);
         fill_panel(&panel, order, matrix->dtype, &sources);
         for (uint32_t t = 0, n; t < count; t += n) {
-            n = tile_inputs(count - t, most);
+            n = tile_inputs(count - t, PANEL_TILE_INPUTS);
             add_panel_in_order(
                 order, &panel, matrix->scales != NULL, n, input + t * input_stride, input_stride, totals + t);
         }

@@ -36,6 +36,17 @@ INLINE struct run next_run(const cohort_matrix *matrix, struct run run) {
     return (struct run){run.end, run.end + width, run.block + 1};
 }
 
+// Bytes from a row's first weight to that of a later column; of INT8 a whole piece's.
+INLINE size_t offset_of(uint32_t dtype, uint32_t column) {
+    return dtype == COHORT_I8 ? COHORT_FOUR * (size_t)column : bytes_of(dtype, column);
+}
+
+// Which row stands for row `r` of which a matrix may have only `count`: the last one, of INT8 one of the last four.
+INLINE uint32_t row_at(uint32_t dtype, uint32_t r, uint32_t count) {
+    if (r < count) return r;
+    return dtype == COHORT_I8 ? (count - 1) / COHORT_FOUR * COHORT_FOUR + r % COHORT_FOUR : count - 1;
+}
+
 enum { USUAL_COLUMNS = 128 };  // of a run
 
 // Whether all runs have USUAL_COLUMNS.
@@ -50,10 +61,23 @@ INLINE bool has_usual_scales(const cohort_matrix *matrix, uint32_t first) {
 }
 
 INLINE const uint8_t *weights_of_row(const cohort_matrix *matrix, uint32_t row) {
-    return (const uint8_t *)matrix->weights + bytes_of(matrix->dtype, (size_t)row * matrix->row_stride);
+    const uint32_t place = matrix->dtype == COHORT_I8 ? row % COHORT_FOUR : 0;
+    return (const uint8_t *)matrix->weights + bytes_of(matrix->dtype, (size_t)(row - place) * matrix->row_stride) +
+           place * COHORT_PIECE;
 }
+
+// Whether there is memory between the rows that is not of the matrix.
+INLINE bool rows_lie_apart(const cohort_matrix *matrix) {
+    return matrix->dtype != COHORT_I8 && matrix->row_stride != matrix->columns;
+}
+
+// Floats from a row's scale for a block to the one for the next.
+INLINE uint32_t scale_step(uint32_t dtype) { return dtype == COHORT_I8 ? COHORT_FOUR : 1; }
 
 INLINE const float *scales_of_row(const cohort_matrix *matrix, uint32_t row) {
     if (!matrix->scales) return NULL;
-    return matrix->scales + (size_t)((matrix->row_phase + row) / matrix->block_rows) * matrix->scale_stride;
+    row += matrix->row_phase;
+    if (matrix->dtype == COHORT_I8)
+        return matrix->scales + (size_t)(row - row % COHORT_FOUR) * matrix->scale_stride + row % COHORT_FOUR;
+    return matrix->scales + (size_t)(row / matrix->block_rows) * matrix->scale_stride;
 }

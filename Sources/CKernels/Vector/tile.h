@@ -34,7 +34,6 @@ INLINE bool has_codes(enum order order, uint32_t dtype) { return order == ORDER_
 
 // A strip of one row.
 INLINE lanes load_weights(enum order order, uint32_t dtype, const void *at) {
-    if (order == ORDER_CODES) return codes_weights(at);
     if (order == ORDER_PAIRS) return lanes_load(at);
     return dtype == COHORT_F32    ? lanes_load(at)
            : dtype == COHORT_F16  ? lanes_f16(at)
@@ -58,6 +57,10 @@ INLINE lanes load_weights_part(enum order order, uint32_t dtype, const void *at,
 INLINE void load_strip(enum order order, uint32_t dtype, const uint8_t *const rows[QUAD], size_t offset,
                        lanes strip[STRIP_STEPS]) {
     if (has_codes(order, dtype)) return strip_of_codes(dtype, rows, offset, strip);
+    // INT8 stands in memory as it is read.
+    for (uint32_t s = 0; s < STRIP_STEPS && order == ORDER_CODES; s++)
+        strip[s] = codes_weights(rows[0] + offset + s * sizeof(lanes));
+    if (order == ORDER_CODES) return;
     for (uint32_t r = 0; r < QUAD; r++) strip[r] = load_weights(order, dtype, rows[r] + offset);
     turn_quarters(strip);
 }
@@ -159,25 +162,29 @@ INLINE void add_run(enum order order, uint32_t dtype, uint32_t quads, uint32_t i
                     uint32_t columns, lanes sums[MOST_INPUTS][MOST_QUADS]) {
     const uint32_t width = strip_columns(order), rows = quads * QUAD;
     uint32_t column = 0;
+    // Both sides of INT8 by INT8 are filled up.
+    if (order == ORDER_CODES) columns = (columns + width - 1) / width * width;
     for (; column + width <= columns; column += width) {
         prefetch(tile->ahead + bytes_of(dtype, column * rows), bytes_of(dtype, width * rows));
-        add_strip(order, dtype, quads, inputs, tile->rows, bytes_of(dtype, column),
+        add_strip(order, dtype, quads, inputs, tile->rows, offset_of(dtype, column),
                   tile->input + column * input_size(order), tile->input_stride, sums);
     }
     if (column == columns) return;
     uint8_t weights[MOST_QUADS * QUAD][PADDED], input[MOST_INPUTS][PADDED];
     const uint8_t *padded[MOST_QUADS * QUAD];
     for (uint32_t r = 0; r < rows; r++) padded[r] = weights[r];
-    pad_rows(tile->rows, rows, bytes_of(dtype, column), bytes_of(dtype, columns - column), weights);
+    pad_rows(tile->rows, rows, offset_of(dtype, column), bytes_of(dtype, columns - column), weights);
     pad_inputs(tile->input + column * input_size(order), tile->input_stride, inputs,
                (columns - column) * input_size(order), input);
     add_strip(order, dtype, quads, inputs, padded, 0, input[0], PADDED, sums);
 }
 
 // The scales of a quad's rows; they may share one.
-INLINE lanes scales_of_quad(bool share, const float *const rows[QUAD], uint32_t block) {
+INLINE lanes scales_of_quad(uint32_t dtype, bool share, const float *const rows[QUAD], uint32_t block) {
     if (share) return lanes_fill(rows[0][block]);
-    f32x4 scales = {rows[0][block], rows[1][block], rows[2][block], rows[3][block]};
+    f32x4 scales = {0};
+    if (dtype == COHORT_I8) __builtin_memcpy(&scales, rows[0] + scale_step(dtype) * block, sizeof scales);
+    else scales = (f32x4){rows[0][block], rows[1][block], rows[2][block], rows[3][block]};
     return __builtin_shufflevector(scales, scales, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
 }
 

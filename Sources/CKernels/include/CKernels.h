@@ -46,10 +46,16 @@ enum {
     COHORT_I4 = 5,  // two's complement, two in a byte: the even column in the low half, the odd one in the high half
 };
 
-// A weight matrix [rows, columns], row-major, in its stored dtype; no alignment is assumed of `weights`.
+enum { COHORT_FOUR = 4, COHORT_PIECE = 16 };
+
+// A weight matrix [rows, columns], row-major but for INT8, in its stored dtype; no alignment is assumed of `weights`.
 // FP8, INT8 and INT4: element (r, c) is value * scales[i * scale_stride + j], i = (row_phase + r) / block_rows,
 // j = (column_phase + c) / block_columns. The phases say where a slice of a bigger matrix begins in that matrix's first
 // block. INT4: blocks and row_stride are even, and behind an odd last column stands a zero.
+// INT8, which no checkpoint stores, stands as products read it: of each COHORT_FOUR rows COHORT_PIECE columns of each
+// by turns, and by turns their scales for each block. Rows are filled up to whole fours, of which row_phase is some,
+// and columns to row_stride, a multiple of COHORT_FOUR pieces as block_columns is, all with zeros; block_rows is 1,
+// column_phase 0, and a product begins with the first row of four.
 typedef struct cohort_matrix {
     const void *weights;
     const float *scales;    // NULL for F32, F16 and BF16

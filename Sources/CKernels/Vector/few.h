@@ -38,12 +38,14 @@ struct group {
     const float *scales[MOST_QUADS * QUAD];
     const uint8_t *ahead;
     uint32_t count;
+    bool share_scales;  // those of a quad
 };
 
 INLINE struct group group_at(uint32_t quads, const cohort_matrix *matrix, uint32_t first, uint32_t left,
                              const uint8_t *end) {
     const uint32_t rows = quads * QUAD, count = left < rows ? left : rows;
-    struct group group = {.ahead = ahead_of(rows, matrix, weights_of_row(matrix, first), end), .count = count};
+    struct group group = {.ahead = ahead_of(rows, matrix, weights_of_row(matrix, first), end), .count = count,
+                          .share_scales = quads_share_scales(matrix, first)};
     for (uint32_t r = 0; r < rows; r++) {
         const uint32_t row = first + row_at(matrix->dtype, r, count);
         group.rows[r] = weights_of_row(matrix, row);
@@ -67,7 +69,7 @@ INLINE void multiply_tile(enum order order, uint32_t dtype, bool usual, uint32_t
             for (uint32_t q = 0; q < quads; q++) sums[t][q] = first_sum(order, tile.input + t * input_stride);
         add_run(order, dtype, quads, inputs, &tile, columns, sums);
         for (uint32_t q = 0; q < quads; q++) {
-            const bool share = usual && order != ORDER_CODES;
+            const bool share = dtype == COHORT_F8_E4M3 && group->share_scales;
             lanes scale = scaled ? scales_of_quad(dtype, share, group->scales + q * QUAD, run.block) : (lanes){0};
             for (uint32_t t = 0; t < inputs; t++)
                 totals[t][q] =
@@ -113,15 +115,10 @@ _Static_assert(FEW_TILE_INPUTS <= MOST_INPUTS && FEW_TILE_INPUTS_BF16 <= MOST_IN
                    FEW_TILE_INPUTS_I4 <= MOST_INPUTS,
                "every count of inputs has its case");
 
-// Whether runs have a fixed length, and quads one scale.
-INLINE bool is_usual(const cohort_matrix *matrix, uint32_t first) {
-    return has_usual_runs(matrix) && has_usual_scales(matrix, first);
-}
-
 static void product_of_few(enum order order, const cohort_matrix *matrix, uint32_t first, uint32_t row_count,
                            const cohort_rows *input, float *output, size_t output_stride) {
 #define CASE(order_, dtype_, usual)                                                                                   \
-    if (order == order_ && matrix->dtype == dtype_ && (!usual || is_usual(matrix, first)))                            \
+    if (order == order_ && matrix->dtype == dtype_ && (!usual || has_usual_runs(matrix)))                             \
         return multiply_groups(order_, dtype_, usual, FEW_TILE_QUADS, few_tile_inputs(order_, dtype_), matrix, first, \
                                row_count, input, output, output_stride);
     CASE(ORDER_PAIRS, COHORT_F8_E4M3, true)

@@ -56,7 +56,7 @@ INLINE bool has_usual_runs(const cohort_matrix *matrix) {
 }
 
 // Whether each four rows from `first` on share their scales.
-INLINE bool has_usual_scales(const cohort_matrix *matrix, uint32_t first) {
+INLINE bool quads_share_scales(const cohort_matrix *matrix, uint32_t first) {
     return matrix->block_rows % 4 == 0 && (matrix->row_phase + first) % 4 == 0;
 }
 

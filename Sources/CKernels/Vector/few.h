@@ -12,9 +12,10 @@ INLINE uint32_t few_tile_inputs(enum order order, uint32_t dtype) {
 // Bytes in flight: what a core reads in 600 ns.
 enum { FETCHED_AHEAD = 12288 };
 
-// How far ahead of a group of rows memory is fetched: whole groups if they are wide. Rows that lie apart are left to
-// the hardware.
+// How far ahead of a group of rows memory is fetched: whole groups if they are wide, since their rows are read side by
+// side; four rows of INT8 are read in their order. Rows that lie apart are left to the hardware.
 INLINE size_t fetched_ahead(uint32_t rows, const cohort_matrix *matrix) {
+    if (matrix->dtype == COHORT_I8 && rows == COHORT_FOUR) return FETCHED_AHEAD;
     const size_t size = rows * bytes_of(matrix->dtype, matrix->row_stride);
     return rows_lie_apart(matrix) ? 0 : size > FETCHED_AHEAD ? size : FETCHED_AHEAD;
 }

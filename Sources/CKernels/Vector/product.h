@@ -32,6 +32,7 @@ INLINE void multiply_codes(uint32_t quads, uint32_t most, const cohort_matrix *m
 }
 
 enum {
+    LINEAR_CODE_INPUTS = 4, LINEAR_COLUMNS = 1024,  // up to here memory had better be read in its order
     FEW_CODE_INPUTS = 2 * FEW_TILE_INPUTS,
     CODES_AT_ONCE = 1 << 18,  // bytes of input rows: they stay in a second-level cache
 };
@@ -44,7 +45,9 @@ static void product_of_codes(const cohort_matrix *matrix, uint32_t first, uint32
         count = tile_inputs(input->count - t, most);
         const cohort_rows part = {(const uint8_t *)input->values + t * stride, input->stride, count, input->dtype};
         float *to = output + t * output_stride;
-        if (count <= FEW_CODE_INPUTS)
+        if (count <= LINEAR_CODE_INPUTS && matrix->columns <= LINEAR_COLUMNS)
+            multiply_codes(1, LINEAR_CODE_INPUTS, matrix, first, row_count, &part, to, output_stride);
+        else if (count <= FEW_CODE_INPUTS)
             multiply_codes(FEW_TILE_QUADS, FEW_TILE_INPUTS, matrix, first, row_count, &part, to, output_stride);
         else multiply_codes(CODES_TILE_QUADS, CODES_TILE_INPUTS, matrix, first, row_count, &part, to, output_stride);
     }

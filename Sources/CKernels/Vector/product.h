@@ -36,6 +36,7 @@ enum {
     FEW_CODE_INPUTS = 2 * FEW_TILE_INPUTS,
     CODES_AT_ONCE = 1 << 18,  // bytes of input rows: they stay in a second-level cache
 };
+_Static_assert(CODES_TILE_QUADS <= MOST_QUADS && CODES_TILE_INPUTS <= MOST_INPUTS, "a tile has room");
 
 static void product_of_codes(const cohort_matrix *matrix, uint32_t first, uint32_t row_count, const cohort_rows *input,
                              float *output, size_t output_stride) {
